@@ -60,13 +60,17 @@ Program = Generator[tuple[Statement, Sequence[Any]], Any, Any]
 """Yields a statement with its arguments (flat, one per placeholder), receives `Rows` or int.
 A driver throws `DriverError` into it."""
 
+Start = Callable[[], Program]
+"""Begins a fresh run of a program. A driver calls it again where it has undone the first run
+(a group of writes whose commit failed), never after a run that may have taken effect."""
+
 
 class Transaction(ABC):
     """An open interactive transaction. Not safe for use by two tasks at once: the caller
     (`transactions.py`) serialises."""
 
     @abstractmethod
-    async def run(self, program: Program) -> Any:
+    async def run(self, start: Start) -> Any:
         """Run a program on the transaction's connection and return its result.
 
         A program that fails leaves the transaction usable where the database allows it."""
@@ -100,7 +104,7 @@ class Driver(ABC):
         milliseconds), JSON text for Json, base64 text for Bytes, and lists of these."""
 
     @abstractmethod
-    async def run(self, program: Program, *, reads_only: bool, atomic: bool) -> Any:
+    async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         """Run a program outside any interactive transaction and return its result.
 
         `reads_only`: no statement writes. `atomic`: several statements, all or nothing: they
