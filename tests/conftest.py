@@ -11,6 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import postgres_server
+
+__all__ = ["postgres_server"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, object]]:
