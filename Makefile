@@ -1,0 +1,59 @@
+# make run    does all the set-up and serves on http://127.0.0.1:8000
+# make help   lists the rest
+
+# The first of these that is new enough; `make run PYTHON=/path/to/python3.12` names another.
+candidates = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+python = $(shell for p in $(candidates); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
+	done)
+bin = .venv/bin
+
+.PHONY: help run setup venv venv-dev test lint lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: setup ## set-up, then serve on http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL: .env.example)
+	@exec $(bin)/memory-mirror serve
+
+setup: venv ## .venv, Prisma's packages, the generated client, the database's tables
+	@$(bin)/memory-mirror setup
+
+venv:
+	@$(call bootstrap)
+
+venv-dev:
+	@$(call bootstrap,--dev)
+
+test: venv-dev ## set-up, then all tests, on SQLite and PostgreSQL (ARGS="-k name" chooses)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest $(ARGS)
+
+lint: venv-dev ## ruff, mypy --strict, and who may import whom
+	@$(bin)/memory-mirror setup --no-migrations
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy backend
+	$(bin)/lint-imports
+
+# Names, versions and hashes only. Needs uv on the PATH.
+uv_compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
+
+lock: ## write requirements*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade for new versions)
+	$(uv_compile) pyproject.toml --group build -o requirements.txt
+	$(uv_compile) pyproject.toml --group build --group dev -c requirements.txt -o requirements-dev.txt
+	$(uv_compile) --group node -o requirements-node.txt
+
+clean: ## remove what set-up made; databases and .env stay
+	rm -rf .venv .setup.lock prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define bootstrap
+python='$(python)'; \
+test -n "$$python" || { \
+	echo "Python 3.11 or later is needed; none of these is: $(candidates)." \
+		"Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+"$$python" -I backend/bootstrap.py $(1)
+endef

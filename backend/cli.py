@@ -1,0 +1,71 @@
+"""The command line `memory-mirror`: finds the command's module, runs it, ends with its exit code.
+
+Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from backend.commands import CommandError
+
+# name: (module with configure() and run(), what `memory-mirror --help` says of it)
+COMMANDS = {
+    "serve": ("backend.commands.serve", "serve the HTTP interface"),
+    "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(words[0] if words else None)
+    if not words:
+        parser.print_help()
+        return 2
+    options = parser.parse_args(words)
+    try:
+        return int(options.run(options))
+    except CommandError as error:
+        print(f"memory-mirror {words[0]}: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="memory-mirror",
+        description="Stores the descriptions of videos and finds them again.",
+        epilog="`memory-mirror COMMAND --help` explains a command. README.md shows a session.",
+    )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        if name == chosen:  # only its module is imported, to keep the others' imports away
+            implementation = importlib.import_module(module)
+            implementation.configure(command)
+            command.set_defaults(run=implementation.run)
+    return parser
+
+
+class _ShowVersion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version  # 40 ms that --help does without
+
+        print(version("memory-mirror"))
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

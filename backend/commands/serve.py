@@ -1,0 +1,74 @@
+"""`memory-mirror serve`: uvicorn with what this service needs, and a clear word when it cannot."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import socket
+
+import uvicorn
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from backend.commands import CommandError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on; 0.0.0.0 for all (HOST; 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, help="port to listen on; 0 for any that is free (PORT; 8000)"
+    )
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument("--workers", type=int, default=1, help="processes that answer (1)")
+    several.add_argument("--reload", action="store_true", help="start again when the code changes")
+    parser.epilog = "DATABASE_URL and the other settings: see .env.example."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    host = arguments.host or os.environ.get("HOST") or "127.0.0.1"
+    port = int(os.environ.get("PORT") or 8000) if arguments.port is None else arguments.port
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        "backend.main:app",
+        lifespan="on",
+        workers=arguments.workers,
+        reload=arguments.reload,
+        access_log=False,  # the service writes its own line per request
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Serving on http://{shown}:{listener.getsockname()[1]}", flush=True)
+    server = uvicorn.Server(config)
+    if arguments.reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+    elif arguments.workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        server.run(sockets=[listener])
+        return 0 if server.started else 1
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here, not by uvicorn, to fail before anything is loaded, and with words that help."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise CommandError(_why_not(host, port, error)) from error
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"{port} is not a port; ports are 0 to 65535"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken; choose another, for example with PORT={port + 1}"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs more rights than this user has; choose one above 1023"
+    return f"cannot listen on {host}, port {port}: {error.strerror or error}"
