@@ -1,0 +1,108 @@
+"""Prisma's query compiler: a query in the JSON protocol in, a query plan out."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.engine.wasm import modules
+from backend.engine.wasm.instance import Instance, WasmPanicError
+from backend.engine.wasm.javascript import UNDEFINED, JSThrow, to_python
+
+#: What the driver adapters of Prisma 7.10 tell the compiler (adapter-better-sqlite3, adapter-pg).
+#: 999 was SQLite's limit of bound values before 3.32; PostgreSQL's is the compiler's own.
+_CONNECTIONS: Mapping[str, Mapping[str, Any]] = {
+    "sqlite": {"maxBindValues": 999, "supportsRelationJoins": False},
+    "postgresql": {"supportsRelationJoins": True},
+}
+
+
+class CompileError(Exception):
+    """The compiler refuses a query: Prisma's code (P2009, ...), message and meta."""
+
+    def __init__(
+        self, code: str | None, message: str, meta: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+        self.message = message
+        self.meta: dict[str, Any] = dict(meta or {})
+
+
+class QueryCompiler:
+    """The compiler for one schema and provider ("sqlite" or "postgresql").
+
+    `packages` is the node_modules folder; `datamodel` the schema's text as Prisma 7 wants it
+    (without `url`) and known to be valid: with an invalid one the compiler answers every query
+    with "does not match any query". May be used from any thread, by one at a time.
+    """
+
+    def __init__(
+        self,
+        packages: Path,
+        *,
+        provider: str,
+        datamodel: str,
+        schema_name: str | None = None,
+        log: modules.Log | None = None,
+    ) -> None:
+        if provider not in _CONNECTIONS:
+            raise ValueError(f"no query compiler for the provider {provider!r}")
+        wasm = packages / "@prisma/query-compiler-wasm" / provider / "query_compiler_fast_bg.wasm"
+        self._loaded = modules.load(wasm, log=log)
+        self._parameters = {
+            "datamodel": datamodel,
+            "provider": "postgres" if provider == "postgresql" else provider,
+            "connectionInfo": {
+                "schemaName": UNDEFINED if schema_name is None else schema_name,
+                **_CONNECTIONS[provider],
+            },
+        }
+        self._open()
+
+    def _open(self) -> None:
+        self._instance = Instance(self._loaded)
+        self._finalizer = weakref.finalize(self, self._instance.close)
+        self._finalizer.atexit = False
+        (self._compiler,) = self._call("querycompiler_new", self._parameters)
+
+    def compile(self, request: str) -> dict[str, Any]:
+        """The plan for one query, as plain Python. Raises CompileError."""
+        return self._compile("querycompiler_compile", request)
+
+    def compile_batch(self, request: str) -> dict[str, Any]:
+        """The plans for a batch: `{"type": "multi", "plans": [...]}` or `{"type": "compacted",
+        ...}`. Raises CompileError."""
+        return self._compile("querycompiler_compileBatch", request)
+
+    def close(self) -> None:
+        self._instance.close()
+
+    def _compile(self, function: str, request: str) -> dict[str, Any]:
+        if self._instance.is_poisoned:
+            self._instance.close()
+            self._open()
+        (plan,) = self._call(function, self._compiler, *self._instance.put_text(request))
+        answer: dict[str, Any] = to_python(self._instance.take_reference(plan))
+        return answer
+
+    def _call(self, function: str, *arguments: Any) -> list[Any]:
+        try:
+            return self._instance.call_fallible(function, *arguments)
+        except JSThrow as thrown:
+            raise _compile_error(to_python(thrown.value)) from None
+        except WasmPanicError as panic:
+            raise CompileError(None, f"Prisma's query compiler panicked: {panic}") from panic
+
+
+def _compile_error(value: Any) -> CompileError:
+    if not isinstance(value, dict):
+        return CompileError(None, str(value))
+    meta = value.get("meta")
+    return CompileError(
+        value.get("code"),
+        str(value.get("message")),
+        meta if isinstance(meta, dict) else {},
+    )

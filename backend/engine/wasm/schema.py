@@ -1,0 +1,166 @@
+"""Prisma's schema tools: what `prisma validate`, `prisma format` and the DMMF are made of.
+
+Schemas are given as text. They may hold `url`, `directUrl` and `shadowDatabaseUrl` in the
+datasource, as Prisma 5 and 6 want them and 7 refuses them: those lines are blanked first, so
+that the lines named in errors stay right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import weakref
+from pathlib import Path
+from typing import Any
+
+from backend.engine.wasm import modules
+from backend.engine.wasm.instance import Instance, WasmPanicError
+from backend.engine.wasm.javascript import JSThrow, to_python
+
+_WASM = Path("@prisma/prisma-schema-wasm/src/prisma_schema_build_bg.wasm")
+
+
+class SchemaError(Exception):
+    """The schema is not valid: Prisma's report, with file, line and an excerpt (P1012)."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class SchemaTools:
+    """`packages` is the node_modules folder. May be used from any thread, by one at a time."""
+
+    def __init__(
+        self, packages: Path, *, file_name: str = "schema.prisma", log: modules.Log | None = None
+    ) -> None:
+        self._loaded = modules.load(packages / _WASM, log=log)
+        self._file_name = file_name
+        self._open()
+
+    def _open(self) -> None:
+        self._instance = Instance(self._loaded)
+        self._finalizer = weakref.finalize(self, self._instance.close)
+        self._finalizer.atexit = False
+
+    def get_config(self, schema: str) -> dict[str, Any]:
+        """`{"generators": [...], "datasources": [...], "warnings": [...]}`. Raises SchemaError."""
+        request = {
+            "prismaSchema": self._files(schema),
+            "datasourceOverrides": {},
+            "ignoreEnvVarErrors": True,
+            "env": {},
+        }
+        answer = json.loads(self._ask("get_config", json.dumps(request)))
+        if answer["errors"]:
+            raise SchemaError("\n".join(error["message"] for error in answer["errors"]), "P1012")
+        config: dict[str, Any] = answer["config"]
+        return config
+
+    def get_dmmf(self, schema: str) -> dict[str, Any]:
+        """Prisma's description of models, types and operations. Raises SchemaError."""
+        request = {"prismaSchema": self._files(schema), "noColor": True}
+        dmmf: dict[str, Any] = json.loads(self._ask("get_dmmf", json.dumps(request)))
+        return dmmf
+
+    def validate(self, schema: str) -> None:
+        """Raises SchemaError where the schema is not valid."""
+        self._ask("validate", json.dumps({"prismaSchema": self._files(schema), "noColor": True}))
+
+    def format(self, schema: str) -> str:
+        """The schema as `prisma format` writes it; the connection URLs stay where they are."""
+        uri = f"file:///{self._file_name}"
+        options = {
+            "textDocument": {"uri": uri},
+            "options": {"tabSize": 2, "insertSpaces": True},
+        }
+        answer = json.loads(
+            self._ask("format", json.dumps([[uri, schema]]), json.dumps(options))
+        )
+        formatted: str = answer[0][1]
+        return formatted
+
+    def close(self) -> None:
+        self._instance.close()
+
+    def _files(self, schema: str) -> list[list[str]]:
+        return [[self._file_name, without_connection(schema)]]
+
+    def _ask(self, function: str, *texts: str) -> str:
+        if self._instance.is_poisoned:
+            self._instance.close()
+            self._open()
+        arguments = [part for text in texts for part in self._instance.put_text(text)]
+        try:
+            if function in ("get_config", "format"):
+                values = self._instance.call(function, *arguments)
+            else:
+                values = self._instance.call_fallible(function, *arguments)
+        except JSThrow as thrown:
+            raise _schema_error(to_python(thrown.value)) from None
+        except WasmPanicError as panic:
+            raise SchemaError(f"Prisma's schema tools panicked: {panic}") from panic
+        return self._instance.take_text(*values) if values else ""
+
+
+def _schema_error(value: Any) -> SchemaError:
+    text = value["message"] if isinstance(value, dict) else str(value)
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return SchemaError(text)
+    return SchemaError(report["message"], report.get("error_code"))
+
+
+_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|[{}]', re.DOTALL)
+_DATASOURCE = re.compile(r"\s*datasource\s+(?P<name>\w+)\s*$")
+_CONNECTION = re.compile(r"^[ \t]*(?:url|directUrl|shadowDatabaseUrl)[ \t]*=[^\n]*", re.MULTILINE)
+_PROVIDER = re.compile(r'^([ \t]*provider[ \t]*=[ \t]*)"[^"\n]*"', re.MULTILINE)
+_URL = re.compile(r'^[ \t]*url[ \t]*=[ \t]*(?:env\("(?P<env>[^"]+)"\)|"(?P<value>[^"]*)")', re.M)
+
+
+def without_connection(schema: str) -> str:
+    """The schema as Prisma 7 accepts it; every line keeps its number."""
+    found = _datasource(schema)
+    if found is None:
+        return schema
+    start, end = found
+    return schema[:start] + _CONNECTION.sub("", schema[start:end]) + schema[end:]
+
+
+def with_provider(schema: str, provider: str) -> str:
+    """The schema with its datasource's provider replaced."""
+    found = _datasource(schema)
+    if found is None:
+        return schema
+    start, end = found
+    block = _PROVIDER.sub(lambda match: f'{match[1]}"{provider}"', schema[start:end])
+    return schema[:start] + block + schema[end:]
+
+
+def connection_url(schema: str) -> dict[str, str | None]:
+    """The datasource's `url` as Prisma 6 describes it: `{"fromEnvVar": ..., "value": ...}`."""
+    found = _datasource(schema)
+    match = _URL.search(schema[found[0] : found[1]]) if found else None
+    if match is None:
+        return {"fromEnvVar": "DATABASE_URL", "value": None}
+    return {"fromEnvVar": match["env"], "value": match["value"]}
+
+
+def _datasource(schema: str) -> tuple[int, int] | None:
+    """Where the inside of the datasource block is, strings and comments understood."""
+    depth = 0
+    start: int | None = None
+    line_start = 0
+    for token in _TOKEN.finditer(schema):
+        if token[0] == "{":
+            line_start = schema.rfind("\n", 0, token.start()) + 1
+            if depth == 0 and _DATASOURCE.match(schema[line_start : token.start()]):
+                start = token.end()
+            depth += 1
+        elif token[0] == "}":
+            depth -= 1
+            if depth == 0 and start is not None:
+                return start, token.start()
+    return None
