@@ -137,10 +137,9 @@ def _install_project() -> None:
 
 
 def _pip(arguments: list[str]) -> None:
-    python = str(VENV / "bin" / "python")
-    code, output = _run(
-        [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", *arguments]
-    )
+    # -I: packages on a PYTHONPATH of the user's would count as installed.
+    pip = [str(VENV / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check"]
+    code, output = _run([*pip, "--no-input", "install", *arguments])
     if code == 0:
         return
     errors = [line for line in output.splitlines() if line.startswith("ERROR")]
