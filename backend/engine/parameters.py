@@ -126,9 +126,7 @@ class _Derivation:
         for field in fields:
             variants.setdefault(field["name"], []).append(field)
         return {
-            name: edge
-            for name, same in variants.items()
-            if (edge := self._edge(same)) is not None
+            name: edge for name, same in variants.items() if (edge := self._edge(same)) is not None
         }
 
     def _edge(self, variants: list[Mapping[str, Any]]) -> list[Any] | None:

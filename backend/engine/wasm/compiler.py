@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.engine.wasm import modules
 from backend.engine.wasm.instance import Instance, WasmPanicError
-from backend.engine.wasm.javascript import UNDEFINED, JSThrow, to_python
+from backend.engine.wasm.javascript import UNDEFINED, ThrownError, to_python
 
 #: What the driver adapters of Prisma 7.10 tell the compiler (adapter-better-sqlite3, adapter-pg).
 #: 999 was SQLite's limit of bound values before 3.32; PostgreSQL's is the compiler's own.
@@ -91,7 +91,7 @@ class QueryCompiler:
     def _call(self, function: str, *arguments: Any) -> list[Any]:
         try:
             return self._instance.call_fallible(function, *arguments)
-        except JSThrow as thrown:
+        except ThrownError as thrown:
             raise _compile_error(to_python(thrown.value)) from None
         except WasmPanicError as panic:
             raise CompileError(None, f"Prisma's query compiler panicked: {panic}") from panic

@@ -234,7 +234,7 @@ def _error(instance: Instance) -> Function:
 @VALUES.body("throw new Error(getStringFromWasm0(arg0, arg1));")
 def _throw(instance: Instance) -> Function:
     def throw(pointer: int, length: int) -> None:
-        raise js.JSThrow(js.JSError(instance.text(pointer, length)))
+        raise js.ThrownError(js.JSError(instance.text(pointer, length)))
 
     return throw
 
@@ -313,7 +313,7 @@ def _bytes_of_memory(instance: Instance) -> Function:
 def _copy_to_memory(instance: Instance) -> Function:
     def copy_to_memory(pointer: int, length: int, source: js.Uint8Array) -> None:
         if len(source) > length & 0xFFFFFFFF:
-            raise js.JSThrow(js.JSError("offset is out of bounds", "RangeError"))
+            raise js.ThrownError(js.JSError("offset is out of bounds", "RangeError"))
         instance.write(pointer, bytes(source))
 
     return copy_to_memory

@@ -10,7 +10,7 @@ import wasmtime
 
 from backend.engine.wasm.glue import Glue, GlueFunction
 from backend.engine.wasm.imports import VALUES, Bindings, bind
-from backend.engine.wasm.javascript import UNDEFINED, BigInt, JSThrow
+from backend.engine.wasm.javascript import UNDEFINED, BigInt, ThrownError
 from backend.engine.wasm.modules import LoadedModule
 
 
@@ -22,7 +22,7 @@ class Instance:
     """One instance of a module with its own memory. Calls may come from any thread; one at a
     time is inside. `close()` gives everything back, and may be called twice.
 
-    A JavaScript exception that the module throws comes out as JSThrow; a panic, or any other
+    A JavaScript exception that the module throws comes out as ThrownError; a panic, or any other
     exception in the middle of a call, leaves the module's memory in an unknown state, so the
     instance refuses all further calls (`is_poisoned`).
     """
@@ -36,11 +36,14 @@ class Instance:
         self._store: wasmtime.Store | None = wasmtime.Store(loaded.engine)
         try:
             imports = self._link(loaded, tables)
-            self._exports = wasmtime.Instance(self._store, loaded.module, imports).exports(
-                self._store
-            )
-            self._memory: wasmtime.Memory = self._exports["memory"]
-            self._references: wasmtime.Table = self._exports["__wbindgen_externrefs"]
+            exports = wasmtime.Instance(self._store, loaded.module, imports).exports(self._store)
+            self._functions = {
+                name: export
+                for name, export in exports.items()
+                if isinstance(export, wasmtime.Func)
+            }
+            self._memory: wasmtime.Memory = exports["memory"]  # type: ignore[assignment]
+            self._references: wasmtime.Table = exports["__wbindgen_externrefs"]  # type: ignore[assignment]
             self.call("__wbindgen_start")
         except BaseException:
             self.close()
@@ -55,13 +58,13 @@ class Instance:
     def call(self, name: str, *arguments: Any) -> Any:
         """Call an export. Returns its value, or a list where it has several."""
         with self._lock:
-            function = self._exports[name] if self._store else None
+            store = self.store
             if self.is_poisoned:
                 raise WasmPanicError(f"the module panicked earlier: {self.panic_message}")
             self._depth += 1
             try:
-                return function(self.store, *arguments)
-            except BaseException as raised:
+                return self._functions[name](store, *arguments)
+            except BaseException as raised:  # noqa: BLE001 - raised again, as what it stands for
                 raise self._reason(raised) from None
             finally:
                 self._depth -= 1
@@ -73,7 +76,7 @@ class Instance:
         process, where two threads can take each other's; so each instance remembers its own.
         """
         reason, self._unwinding = self._unwinding, None
-        if isinstance(reason, JSThrow):
+        if isinstance(reason, ThrownError):
             return reason
         self.is_poisoned = True
         if reason is not None:
@@ -83,11 +86,11 @@ class Instance:
 
     def call_fallible(self, name: str, *arguments: Any) -> list[Any]:
         """Call an export that returns values, then a reference to an error, then a flag: the
-        form that wasm-bindgen gives to Rust's Result. An error is raised as JSThrow."""
+        form that wasm-bindgen gives to Rust's Result. An error is raised as ThrownError."""
         *values, error, failed = self.call(name, *arguments)
         if failed:
-            raise JSThrow(self.take_reference(error))
-        return values
+            raise ThrownError(self.take_reference(error))
+        return list(values)
 
     def close(self) -> None:
         with self._lock:
@@ -97,7 +100,6 @@ class Instance:
             if store is not None:
                 # wasmtime keeps host functions, and through them this instance, in a table of
                 # the process until their store is closed.
-                self._exports = self._memory = self._references = None  # type: ignore[assignment]
                 store.close()
 
     # -- memory and references ------------------------------------------------------------------
@@ -174,7 +176,7 @@ class Instance:
                         for index, value in enumerate(arguments)
                     )
                 return coerce(function(*arguments))
-            except JSThrow as thrown:
+            except ThrownError as thrown:
                 if described.catches:
                     self.call("__wbindgen_exn_store", self.add_reference(thrown.value))
                     return coerce(UNDEFINED)

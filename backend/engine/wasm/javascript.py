@@ -114,7 +114,7 @@ class Uint8Array:
         return bytes(self.view)
 
 
-class JSThrow(Exception):
+class ThrownError(Exception):
     """A JavaScript exception in flight; `value` is any JavaScript value."""
 
     def __init__(self, value: Any) -> None:
@@ -122,8 +122,8 @@ class JSThrow(Exception):
         self.value = value
 
 
-def type_error(message: str) -> JSThrow:
-    return JSThrow(JSError(message, "TypeError"))
+def type_error(message: str) -> ThrownError:
+    return ThrownError(JSError(message, "TypeError"))
 
 
 def is_number(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from backend.engine.wasm import modules
 from backend.engine.wasm.instance import Instance, WasmPanicError
-from backend.engine.wasm.javascript import JSThrow, to_python
+from backend.engine.wasm.javascript import ThrownError, to_python
 
 _WASM = Path("@prisma/prisma-schema-wasm/src/prisma_schema_build_bg.wasm")
 
@@ -75,9 +75,7 @@ class SchemaTools:
             "textDocument": {"uri": uri},
             "options": {"tabSize": 2, "insertSpaces": True},
         }
-        answer = json.loads(
-            self._ask("format", json.dumps([[uri, schema]]), json.dumps(options))
-        )
+        answer = json.loads(self._ask("format", json.dumps([[uri, schema]]), json.dumps(options)))
         formatted: str = answer[0][1]
         return formatted
 
@@ -97,7 +95,7 @@ class SchemaTools:
                 values = self._instance.call(function, *arguments)
             else:
                 values = self._instance.call_fallible(function, *arguments)
-        except JSThrow as thrown:
+        except ThrownError as thrown:
             raise _schema_error(to_python(thrown.value)) from None
         except WasmPanicError as panic:
             raise SchemaError(f"Prisma's schema tools panicked: {panic}") from panic
