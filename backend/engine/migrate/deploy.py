@@ -1,0 +1,193 @@
+"""`migrate deploy`: apply what the migrations folder has and the database has not.
+
+No WebAssembly here, and no schema engine: files are read, SQL is run, rows are written, in the
+order of Prisma's `apply_migrations.rs`. A deployment needs nothing but this and the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.engine.errors import DriverError, EngineError
+from backend.engine.migrate.config import MigrateConfig, load_config
+from backend.engine.migrate.databases.database import Database, Log, ScriptError, explained
+from backend.engine.migrate.folder import Migration, locate
+from backend.engine.migrate.history import AppliedMigration, Comparison, History, compare
+from backend.engine.migrate.target import open_database, parse_target
+
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait for another deploy. Prisma gives up after 10, which fails the second of two
+replicas that start together as soon as a migration takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deploy found and did."""
+
+    found: int
+    """Migrations in the folder."""
+    applied: tuple[str, ...]
+    edited: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+async def deploy(
+    schema_path: Path, url: str, *, log: Log, lock_timeout: float = LOCK_TIMEOUT
+) -> Deployed:
+    """Bring the database at `url` up to date with the migrations beside `schema_path`, making the
+    database where there is none. Safe to call from several processes at once.
+
+    Raises EngineError: P1000 to P1011 when the database cannot be reached, P3005 when it holds
+    tables that no migration made, P3009 when an earlier migration failed, P3018 when one fails
+    now, P3015 and P3019 when the folder is wrong."""
+    config = load_config(schema_path)
+    target = parse_target(url, base=schema_path.parent)
+    migrations = locate(config, target.provider).migrations()
+    database = await open_database(target, create=True, log=log)
+    try:
+        return await apply(database, migrations, config, log=log, lock_timeout=lock_timeout)
+    except DriverError as error:
+        raise explained(error) from error
+    finally:
+        await database.close()
+
+
+async def apply(
+    database: Database,
+    migrations: Sequence[Migration],
+    config: MigrateConfig,
+    *,
+    log: Log,
+    lock_timeout: float = LOCK_TIMEOUT,
+) -> Deployed:
+    """Apply the pending ones of `migrations` over an open connection, which keeps the lock."""
+    history = History(database)
+    found = compare(migrations, await history.read())
+    if not found.up_to_date:
+        await database.lock(
+            lock_timeout, lambda: log("Waiting for another migration of this database to finish")
+        )
+        rows = await history.read()  # what the other one did while we waited
+        found = compare(migrations, rows)
+        refuse_failed(found.failed)
+        if not rows:
+            await _begin_history(database, history, config)
+    for migration in found.pending:
+        log(f"Applying migration `{migration.name}`")
+        await _apply_one(database, history, migration)
+    return _deployed(migrations, found)
+
+
+def _deployed(migrations: Sequence[Migration], found: Comparison) -> Deployed:
+    return Deployed(
+        len(migrations), tuple(item.name for item in found.pending), found.edited, found.missing
+    )
+
+
+def refuse_failed(failed: Sequence[AppliedMigration]) -> None:
+    if not failed:
+        return
+    details = "".join(
+        f"The `{row.migration_name}` migration started at {_when(row)} failed\n" for row in failed
+    )
+    name = failed[0].migration_name
+    raise EngineError(
+        "P3009",
+        "migrate found failed migrations in the target database, new migrations will not be "
+        "applied. Read more about how to resolve migration issues in a production database: "
+        f"https://pris.ly/d/migrate-resolve\n{details}\n"
+        "When the database is as it was before that migration:\n"
+        f'  memory-mirror migrate resolve --rolled-back "{name}"\n'
+        "When you have made all its changes by hand:\n"
+        f'  memory-mirror migrate resolve --applied "{name}"',
+        {"details": details, "migrations": [row.migration_name for row in failed]},
+    )
+
+
+def _when(row: AppliedMigration) -> str:
+    if row.started_at is None:
+        return "an unknown time"
+    return f"{row.started_at:%Y-%m-%d %H:%M:%S}.{row.started_at.microsecond // 1000:03} UTC"
+
+
+async def _begin_history(database: Database, history: History, config: MigrateConfig) -> None:
+    if await history.exists():
+        return
+    strangers = [name for name in await database.foreign_objects() if not config.is_external(name)]
+    if strangers:
+        listed = ", ".join(strangers[:10]) + (", ..." if len(strangers) > 10 else "")
+        raise EngineError(
+            "P3005",
+            "The database schema is not empty. Read more about how to baseline an existing "
+            "production database: https://pris.ly/d/migrate-baseline\n"
+            f"It holds: {listed}\n\n"
+            "If these are the tables that the first migrations make, record those migrations as "
+            "applied, in order:\n"
+            "  memory-mirror migrate resolve --applied NAME\n"
+            "If they are somebody else's, choose another database, or another schema of this one "
+            "(?schema=NAME in a PostgreSQL URL), or name them under [tables] external in "
+            "prisma.toml.",
+            {"tables": strangers},
+        )
+    await history.create()
+
+
+async def _apply_one(database: Database, history: History, migration: Migration) -> None:
+    script = migration.text()
+    row_id = await history.record_started(migration)
+    try:
+        await database.run_script(script)
+    except ScriptError as failure:
+        error = failed_migration(migration.name, failure)
+        await history.record_failed(row_id, error.message)
+        raise error from failure
+    except asyncio.CancelledError:
+        await history.record_failed(row_id, "Interrupted while it was being applied.")
+        if database.undoes(script):  # then the next deploy may simply try again
+            await history.record_rolled_back(row_id)
+        raise
+    await history.record_finished(row_id)
+
+
+def failed_migration(name: str, failure: ScriptError) -> EngineError:
+    """P3018, with Prisma's text and then what it does not say: where, and what stayed."""
+    where = ""
+    if failure.line is not None:
+        where += f"\nLine {failure.line} of {name}/migration.sql"
+        where += ":\n" if failure.statement else "\n"
+    elif failure.statement:
+        where += "\nStatement:\n"
+    if failure.statement:
+        where += _excerpt(failure.statement)
+    if failure.undone:
+        state = "Nothing of this migration is left in the database."
+    elif failure.applied:
+        state = f"The {failure.applied} statements before it took effect and stay."
+    else:
+        state = "Some of its statements may have taken effect."
+    return EngineError(
+        "P3018",
+        "A migration failed to apply. New migrations cannot be applied before the error is "
+        "recovered from. Read more about how to resolve migration issues in a production "
+        "database: https://pris.ly/d/migrate-resolve\n\n"
+        f"Migration name: {name}\n\n"
+        f"Database error code: {failure.code}\n\n"
+        f"Database error:\n{failure.message}\n{where}\n{state}",
+        {
+            "migration_name": name,
+            "database_error_code": failure.code,
+            "database_error": failure.message,
+            "line": failure.line,
+            "statement": failure.statement,
+            "undone": failure.undone,
+        },
+    )
+
+
+def _excerpt(statement: str) -> str:
+    lines = statement.splitlines()
+    shown = lines if len(lines) <= 12 else [*lines[:12], f"... {len(lines) - 12} more lines"]
+    return "".join(f"  {line}\n" for line in shown)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.migrate.project import Project
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture
+def sqlite_project(tmp_path: Path) -> Project:
+    """A project without models or migrations; its database does not exist yet."""
+    project = Project(tmp_path, "sqlite", "file:./dev.db")
+    project.write_schema("")
+    return project
+
+
+@pytest.fixture
+def postgresql_project(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Project]:
+    name = f"migrate_{secrets.token_hex(6)}"
+    project = Project(tmp_path, "postgresql", postgres_server.url(name), postgres_server, name)
+    project.write_schema("")
+    yield project
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def project(request: pytest.FixtureRequest) -> Project:
+    found: Project = request.getfixturevalue(f"{request.param}_project")
+    return found
