@@ -1,0 +1,170 @@
+"""SQLite as a server wants it: many readers, one writer, durable, never in the loop's way.
+
+The database is in WAL mode, so that readers and the writer do not wait for each other. Reads run
+on connections that cannot write (`readers.py`), writes in one thread (`writer.py`); a plain query
+therefore never sees or joins another task's open transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from ...errors import DriverError
+from ..driver import Decoder, Driver, FieldType, IsolationLevel, Start, Statement, Transaction
+from . import values
+from .errors import translate
+from .readers import Readers
+from .statements import Execute, execute
+from .writer import Session, Writer
+
+_OLDEST = (3, 35, 0)
+"""The first SQLite with RETURNING, which Prisma's plans need."""
+
+_KEPT_STATEMENTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SQLiteSettings:
+    """A `file:` URL, read (see `datasource.py`)."""
+
+    path: Path | None
+    """None: a database in memory, gone when it is closed."""
+    readers: int = 4
+    busy_timeout: float = 5.0
+    """Seconds to wait for another process that writes."""
+    synchronous: Literal["full", "normal", "off"] = "full"
+    timestamp_format: values.TimestampFormat = "iso8601"
+
+
+class SQLiteDriver(Driver):
+    provider = "sqlite"
+    max_bind_values = 999
+
+    def __init__(self, settings: SQLiteSettings) -> None:
+        self._settings = settings
+        self._writer = Writer(self._open_writing, self._execute_on)
+        self._readers: Readers | None = None
+        self._is_open = False
+
+    async def connect(self) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            needed = ".".join(map(str, _OLDEST))
+            message = f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}"
+            raise DriverError("sqlite", original_code="version", original_message=message)
+        await self._writer.open()
+        if self._settings.path is not None:
+            self._readers = Readers(self._open_reading, self._execute_on, self._settings.readers)
+            try:
+                self._readers.open()
+            except BaseException:
+                await self.close()
+                raise
+        self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            await readers.close()
+        # Last, so that its close finds no reader and folds the log into the database.
+        await self._writer.close()
+
+    def decoder(self, field_type: FieldType) -> Decoder | None:
+        return values.decoder(field_type)
+
+    async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
+        if reads_only and self._readers is not None:
+            return await self._readers.run(start)
+        # All that the writer runs is in a transaction, whether it must be or not.
+        return await self._writer.run(start)
+
+    async def begin(
+        self, *, isolation_level: IsolationLevel | None, max_wait: float
+    ) -> SQLiteTransaction:
+        if isolation_level not in (None, "Serializable"):
+            raise DriverError("InvalidIsolationLevel", level=isolation_level)
+        return SQLiteTransaction(await self._writer.begin(max_wait))
+
+    def describe(self) -> Mapping[str, float]:
+        busy = float(self._writer.is_busy)
+        total = float(self._is_open) * 2
+        return {
+            "connections_open": total,
+            "connections_busy": busy,
+            "connections_idle": max(total - busy, 0.0),
+        }
+
+    # Connections
+
+    def _open_writing(self) -> sqlite3.Connection:
+        connection = self._open()
+        try:
+            if self._settings.path is not None:
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._settings.synchronous.upper()}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error as error:
+            connection.close()
+            raise translate(error) from error
+        return connection
+
+    def _open_reading(self) -> sqlite3.Connection:
+        connection = self._open()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        path = self._settings.path
+        if path is not None and not path.exists():
+            raise DriverError("DatabaseDoesNotExist", db=str(path))
+        try:
+            return sqlite3.connect(
+                # rw: never create a database by mistake; that is for the migrations to do
+                ":memory:" if path is None else f"file:{quote(str(path))}?mode=rw",
+                uri=path is not None,
+                timeout=self._settings.busy_timeout,
+                isolation_level=None,
+                cached_statements=_KEPT_STATEMENTS,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def _execute_on(self, connection: sqlite3.Connection) -> Execute:
+        return partial(_execute, connection, self._settings.timestamp_format)
+
+
+def _execute(
+    connection: sqlite3.Connection,
+    timestamps: values.TimestampFormat,
+    statement: Statement,
+    args: Sequence[Any],
+) -> Any:
+    return execute(connection, statement, args, timestamps)
+
+
+class SQLiteTransaction(Transaction):
+    def __init__(self, session: Session) -> None:
+        self._session: Session | None = session
+
+    async def run(self, start: Start) -> Any:
+        if self._session is None:
+            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+        return await self._session.run(start)
+
+    async def commit(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+        await session.end("COMMIT")
+
+    async def rollback(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.end("ROLLBACK")

@@ -1,0 +1,165 @@
+"""The connections that only read.
+
+A short read, by key or of one page, costs some 10 microseconds in SQLite and 50 more to hand to a
+thread, so it runs on the event loop's own thread, on a connection of its own, with a budget: when
+SQLite has worked for longer, it is stopped and run again in a thread. It never waits for a lock
+there either. What goes to the threads can be interrupted when its task is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+from ...errors import DriverError
+from ..driver import Program, Start, Statement
+from .statements import Execute, Prepared, drive_on
+
+INLINE_BUDGET = 0.003
+"""Seconds that a read may hold the event loop."""
+
+_INSTRUCTIONS_BETWEEN_CHECKS = 2000
+_RUNS_TO_SKIP = 100
+
+_FOR_A_THREAD = (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Readers:
+    """`open_connection` opens a connection that only reads, `execute` runs statements on it."""
+
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        execute: Callable[[sqlite3.Connection], Execute],
+        threads: int,
+    ) -> None:
+        self._open_connection = open_connection
+        self._make_execute = execute
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="sqlite-reader")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._inline: sqlite3.Connection | None = None
+        self._execute_inline: Execute | None = None
+        self._deadline = 0.0
+
+    def open(self) -> None:
+        """Open the event loop's connection. Raises DriverError."""
+        connection = self._open_connection()
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.set_progress_handler(self._is_overdue, _INSTRUCTIONS_BETWEEN_CHECKS)
+        self._inline = connection
+        self._execute_inline = self._make_execute(connection)
+
+    async def close(self) -> None:
+        """End the threads and close the connections."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for connection in self._connections:
+            connection.interrupt()
+        # Interrupted reads end at once; a thread waits for them, so that the loop need not.
+        ending = threading.Thread(target=self._executor.shutdown, name="sqlite-readers-end")
+        ending.start()
+        while ending.is_alive():
+            await asyncio.sleep(0.001)
+        for connection in (*self._connections, self._inline):
+            if connection is not None:
+                connection.close()
+        self._connections.clear()
+        self._inline = self._execute_inline = None
+
+    def _is_overdue(self) -> bool:
+        return perf_counter() > self._deadline
+
+    async def run(self, start: Start) -> Any:
+        execute = self._execute_inline
+        if execute is None:
+            raise DriverError("ConnectionClosed")
+        program = start()
+        try:
+            statement, args = next(program)
+            self._deadline = perf_counter() + INLINE_BUDGET
+            while True:
+                if (prepared := statement.prepared) is not None and prepared.runs_to_skip_inline:
+                    prepared.runs_to_skip_inline -= 1
+                    break
+                try:
+                    answer = execute(statement, args)
+                except DriverError as error:
+                    if _is_for_a_thread(error):
+                        _remember_as_slow(statement)
+                        break
+                    statement, args = program.throw(error)
+                else:
+                    statement, args = program.send(answer)
+        except StopIteration as end:
+            return end.value
+        return await self._run_in_thread(program, (statement, args))
+
+    async def _run_in_thread(
+        self, program: Program, at: tuple[Statement, Sequence[Any]]
+    ) -> Any:
+        """Go on with the program in a thread, from this statement."""
+        running = _Running()
+
+        def work() -> Any:
+            connection, execute = self._connection_of_thread()
+            running.begin(connection)
+            try:
+                return drive_on(program, lambda _: at, execute)
+            finally:
+                running.end()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except asyncio.CancelledError:
+            running.interrupt()
+            raise
+
+    def _connection_of_thread(self) -> tuple[sqlite3.Connection, Execute]:
+        if not hasattr(self._local, "reader"):
+            connection = self._open_connection()
+            self._connections.append(connection)
+            self._local.reader = (connection, self._make_execute(connection))
+        reader: tuple[sqlite3.Connection, Execute] = self._local.reader
+        return reader
+
+
+def _is_for_a_thread(error: DriverError) -> bool:
+    code = error.original_code or ""
+    return code.isdigit() and int(code) & 0xFF in _FOR_A_THREAD
+
+
+def _remember_as_slow(statement: Statement) -> None:
+    prepared: Prepared | None = statement.prepared
+    if prepared is not None:
+        prepared.runs_to_skip_inline = _RUNS_TO_SKIP
+
+
+class _Running:
+    """The connection that works for a task now, to be interrupted if the task is cancelled; but
+    not a moment later, when it works for another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._cancelled = False
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._cancelled:
+                raise DriverError("ConnectionClosed")
+            self._connection = connection
+
+    def end(self) -> None:
+        with self._lock:
+            self._connection = None
+
+    def interrupt(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            if self._connection is not None:
+                self._connection.interrupt()

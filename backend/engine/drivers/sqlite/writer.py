@@ -1,0 +1,308 @@
+"""The one thread that writes to an SQLite database.
+
+SQLite lets one connection write at a time, so one thread owns the writing connection and takes
+writes from a queue, first come first served. Writes that wait together are committed together:
+each runs in a savepoint of one `BEGIN IMMEDIATE` transaction, so each is still all or nothing,
+and one flush to the disk makes them all durable before any caller hears of success. An
+interactive transaction takes the thread for itself until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...errors import DriverError
+from ..driver import Program, Start
+from .errors import translate
+from .statements import Execute, drive
+
+_GROUP = 128
+"""At most this many writes share a transaction, so that a reader of the log sees an end."""
+
+
+def _nothing() -> Program:
+    return
+    yield  # makes this a generator function
+
+
+class _Job:
+    """A program to run, and the task that waits for its result."""
+
+    def __init__(self, start: Start = _nothing) -> None:
+        self.start = start
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.abandoned = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    async def outcome(self) -> Any:
+        """The program's result, once it is committed. If the waiting task is cancelled before
+        the commit, the program is undone."""
+        try:
+            return await self.future
+        except asyncio.CancelledError:
+            self.abandoned = True
+            raise
+
+
+class Session:
+    """The writing connection, lent to one interactive transaction."""
+
+    def __init__(self) -> None:
+        self.orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self.opened = _Job()
+
+    async def run(self, start: Start) -> Any:
+        return await self._order(_Order(start))
+
+    async def end(self, statement: str) -> None:
+        """COMMIT or ROLLBACK, after which the session must not be used."""
+        await self._order(_Order(None, statement))
+
+    async def _order(self, order: _Order) -> Any:
+        self.orders.put(order)
+        return await order.outcome()
+
+
+class _Order(_Job):
+    """What a session is to do: run a program, or end with this statement."""
+
+    def __init__(self, start: Start | None, end: str | None = None) -> None:
+        super().__init__(start or _nothing)
+        self.end = end
+
+
+class Writer:
+    """The thread. `open_connection` and `execute` run in it."""
+
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        execute: Callable[[sqlite3.Connection], Execute],
+    ) -> None:
+        self._open_connection = open_connection
+        self._make_execute = execute
+        self._queue: queue.SimpleQueue[_Job | Session | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._session: Session | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Start the thread and open the connection. Raises DriverError."""
+        ready = _Job()
+        # A daemon, so that a client that is never disconnected does not keep the process.
+        self._thread = threading.Thread(
+            target=self._main, args=(ready,), name="sqlite-writer", daemon=True
+        )
+        self._thread.start()
+        await ready.future
+
+    async def close(self) -> None:
+        """End the open transaction, if any, let waiting writes finish, and end the thread."""
+        thread = self._thread
+        if thread is None or self._closed:
+            return
+        self._closed = True
+        if self._session is not None:
+            self._session.orders.put(_Order(None, "ROLLBACK"))
+        self._queue.put(None)
+        while thread.is_alive():
+            await asyncio.sleep(0.001)
+        thread.join()
+
+    async def run(self, start: Start) -> Any:
+        self._refuse_if_closed()
+        job = _Job(start)
+        self._queue.put(job)
+        return await job.outcome()
+
+    async def begin(self, max_wait: float) -> Session:
+        """A session, when it is its turn. Raises TimeoutError, DriverError."""
+        self._refuse_if_closed()
+        session = Session()
+        self._queue.put(session)
+        try:
+            async with asyncio.timeout(max_wait):
+                await session.opened.outcome()
+        except BaseException:
+            # It may have been opened just now: then this ends it at once.
+            session.orders.put(_Order(None, "ROLLBACK"))
+            raise
+        return session
+
+    @property
+    def is_busy(self) -> bool:
+        return self._session is not None or not self._queue.empty()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed or self._thread is None:
+            raise DriverError("ConnectionClosed")
+
+    # In the thread
+
+    def _main(self, ready: _Job) -> None:
+        try:
+            connection = self._open_connection()
+        except DriverError as error:
+            ready.error = error
+            _deliver([ready])
+            return
+        _deliver([ready])
+        execute = self._make_execute(connection)
+        try:
+            waiting: _Job | Session | None = self._queue.get()
+            while waiting is not None:
+                if isinstance(waiting, Session):
+                    self._serve(waiting, connection, execute)
+                    waiting = self._queue.get()
+                else:
+                    waiting = self._write_group(waiting, connection, execute)
+        finally:
+            connection.close()
+
+    def _write_group(
+        self, first: _Job, connection: sqlite3.Connection, execute: Execute
+    ) -> _Job | Session | None:
+        """Write this job and those that wait behind it; what waits next."""
+        jobs = [first]
+        following: _Job | Session | None
+        while True:
+            if len(jobs) == _GROUP or self._queue.empty():
+                _write(jobs, connection, execute)
+                return self._queue.get()
+            following = self._queue.get()
+            if not isinstance(following, _Job):
+                _write(jobs, connection, execute)
+                return following
+            jobs.append(following)
+
+    def _serve(self, session: Session, connection: sqlite3.Connection, execute: Execute) -> None:
+        """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
+        if session.opened.abandoned:
+            return
+        try:
+            _do(connection, "BEGIN IMMEDIATE")
+        except DriverError as error:
+            session.opened.error = error
+            _deliver([session.opened])
+            return
+        if session.opened.abandoned:
+            _do(connection, "ROLLBACK")
+            return
+        self._session = session
+        try:
+            _deliver([session.opened])
+            self._follow_orders(session, connection, execute)
+        finally:
+            self._session = None
+            if connection.in_transaction:
+                _do(connection, "ROLLBACK")
+
+    def _follow_orders(
+        self, session: Session, connection: sqlite3.Connection, execute: Execute
+    ) -> None:
+        ended = False
+        while not ended:
+            order = session.orders.get()
+            try:
+                if order.end is not None:
+                    ended = True
+                    if order.end == "COMMIT" or connection.in_transaction:
+                        _do(connection, order.end)
+                elif not connection.in_transaction:
+                    cause = "SQLite has rolled the transaction back after an error."
+                    raise DriverError("TransactionAlreadyClosed", cause=cause)
+                else:
+                    order.result = drive(order.start(), execute)
+            except BaseException as error:
+                order.error = error
+            _deliver([order])
+
+
+def _write(jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execute) -> None:
+    """Run each job, commit them all, and tell their tasks."""
+    jobs = [job for job in jobs if not job.abandoned]
+    if not jobs:
+        return
+    try:
+        _do(connection, "BEGIN IMMEDIATE")
+    except DriverError as error:
+        for job in jobs:
+            job.error = error
+        _deliver(jobs)
+        return
+    try:
+        _write_in_transaction(jobs, connection, execute)
+    except BaseException as error:
+        if connection.in_transaction:
+            _do(connection, "ROLLBACK")
+        if len(jobs) == 1:
+            jobs[0].error = jobs[0].error or error
+        else:
+            # One of them spoilt it for all (a deferred constraint, a full disk): each by itself.
+            for job in jobs:
+                job.error = job.result = None
+                _write([job], connection, execute)
+            return
+    _deliver(jobs)
+
+
+class _RolledBackError(Exception):
+    """SQLite has rolled back the whole transaction because of one statement."""
+
+
+def _write_in_transaction(
+    jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execute
+) -> None:
+    shared = len(jobs) > 1
+    for job in jobs:
+        if shared:
+            _do(connection, "SAVEPOINT job")
+        try:
+            job.result = drive(job.start(), execute)
+        except BaseException as error:
+            job.error = error
+        if shared and not connection.in_transaction:
+            raise _RolledBackError
+        if job.error is not None or job.abandoned:
+            if connection.in_transaction:
+                _do(connection, "ROLLBACK TO job" if shared else "ROLLBACK")
+        if shared:
+            _do(connection, "RELEASE job")
+    if connection.in_transaction:
+        _do(connection, "COMMIT")
+
+
+def _do(connection: sqlite3.Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.Error as error:
+        raise translate(error) from error
+
+
+def _deliver(jobs: Sequence[_Job]) -> None:
+    """Wake the tasks that wait for these jobs, with one call for each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in jobs:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, its_jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, its_jobs)
+        except RuntimeError:
+            pass  # the loop was closed, nobody waits any more
+
+
+def _settle(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
