@@ -1,0 +1,341 @@
+"""One connected engine: from a call on the client to its result.
+
+    call -> request (protocol.py) -> plan (plans.py) -> program -> driver -> result
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from .datasource import make_driver, provider_of, schema_name_of
+from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statement
+from .errors import DriverError, EngineError, user_facing
+from .metrics import Metrics
+from .parameters import ParameterGraph
+from .plan import Plan, lower_plan
+from .plan.generators import now
+from .plan.values import NOW
+from .plans import PlanCache
+from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder, _json_text
+from .transactions import TransactionManager
+from .wasm.compiler import QueryCompiler
+
+log = logging.getLogger(__name__)
+
+RAW_METHODS = ("query_raw", "query_first", "execute_raw")
+
+_KEPT_RAW_STATEMENTS = 256
+
+
+class Engine:
+    """`artifact` is the engine.json of the generated client (see `generate.py`), `models` and
+    `fields` are what protocol.py needs of the generated package."""
+
+    def __init__(
+        self,
+        artifact: Mapping[str, Any],
+        *,
+        models: ModelFields,
+        fields: Fields,
+        log_queries: bool = False,
+    ) -> None:
+        self._artifact = artifact
+        self._models = models
+        self._fields = fields
+        self._log_queries = log_queries
+        self._driver: Driver | None = None
+        self._metrics = Metrics()
+        self._raw_statements: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
+
+    async def connect(self, url: str) -> None:
+        """Open the database that a URL names. Raises EngineError."""
+        if self._driver is not None:
+            await self.close()
+        provider = provider_of(url)
+        made_for = self._artifact["providers"].get(provider)
+        if made_for is None:
+            raise EngineError(
+                "P1012",
+                f"The schema {self._artifact['source']} is not valid for {provider}, which the "
+                "database URL names.",
+            )
+        driver = make_driver(url, folder=Path(self._artifact["source"]).parent)
+        try:
+            await driver.connect()
+        except DriverError as error:
+            await driver.close()
+            raise user_facing(error) from error
+        except BaseException:
+            await driver.close()
+            raise
+        packages = Path(self._artifact["packages"])
+        schema_name = schema_name_of(url)
+
+        def open_compiler() -> QueryCompiler:
+            return QueryCompiler(
+                packages,
+                provider=provider,
+                datamodel=made_for["datamodel"],
+                schema_name=schema_name,
+            )
+
+        graph = ParameterGraph(made_for["parameters"])
+        self._requests = RequestBuilder(graph, self._models, self._fields)
+        self._plans = PlanCache(open_compiler, self._lower)
+        self._transactions = TransactionManager(driver)
+        self._driver = driver
+
+    async def close(self) -> None:
+        """Roll back what is open and let go of everything. May be called more than once."""
+        driver, self._driver = self._driver, None
+        if driver is None:
+            return
+        try:
+            await self._transactions.close()
+        finally:
+            await driver.close()
+            self._plans.close()
+
+    @property
+    def provider(self) -> str:
+        return self._connected().provider
+
+    @property
+    def compiled(self) -> int:
+        """How many shapes of queries have been compiled since connect."""
+        return self._plans.compiled
+
+    def _connected(self) -> Driver:
+        if self._driver is None:
+            raise EngineError("P1017", "The engine is not connected.")
+        return self._driver
+
+    def _lower(self, tree: dict[str, Any], action: str) -> Plan:
+        driver = self._connected()
+        return lower_plan(
+            tree,
+            provider=driver.provider,
+            decoders=driver.decoder,
+            max_bind_values=driver.max_bind_values,
+            reads_only=action in READS,
+        )
+
+    # Queries
+
+    async def call(
+        self,
+        method: str,
+        arguments: Mapping[str, Any],
+        model: type | None,
+        root_selection: list[str] | None,
+        transaction: str | None,
+    ) -> Any:
+        """The result of one call of the generated client. Raises EngineError."""
+        started = perf_counter()
+        metrics = self._metrics
+        metrics.queries_active += 1
+        try:
+            start, plan = await self.prepare(method, arguments, model, root_selection)
+            return await self._run(start, plan, transaction, raw=method in RAW_METHODS)
+        finally:
+            metrics.queries_active -= 1
+            metrics.queries.observe(perf_counter() - started)
+
+    async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> None:
+        """Several calls as one: all take effect, or none. Raises EngineError."""
+        prepared = [
+            await self.prepare(
+                call["method"],
+                call["arguments"],
+                call.get("model"),
+                call.get("root_selection"),
+            )
+            for call in calls
+        ]
+
+        def start() -> Program:
+            for start_one, _ in prepared:
+                yield from start_one()
+
+        def nothing(scope: Any) -> Program:
+            return start()
+
+        plan = Plan(nothing, reads_only=False, atomic=True)
+        await self._run(start, plan, transaction, raw=False)
+
+    async def prepare(
+        self,
+        method: str,
+        arguments: Mapping[str, Any],
+        model: type | None,
+        root_selection: list[str] | None,
+    ) -> tuple[Start, Plan]:
+        """How to run a call: its program, bound to its values."""
+        self._connected()
+        if method in RAW_METHODS:
+            return self._prepare_raw(method, arguments)
+        if model is None:
+            raise EngineError(None, f"{method} needs a model")
+        request = self._requests.build(method, arguments, model, root_selection)
+        plan = self._plans.find(request.text)
+        if plan is None:
+            plan = await self._plans.compile(
+                request.text, ACTIONS[method], has_literals=request.has_literals
+            )
+        program, values = plan.program, request.values
+        if not plan.reads_only:
+            values[NOW] = now()
+        return lambda: program(values), plan
+
+    async def _run(
+        self, start: Start, plan: Plan, transaction: str | None, *, raw: bool
+    ) -> Any:
+        driver = self._connected()
+        observed = self._observe(start)
+        try:
+            if transaction is not None:
+                return await self._transactions.run(transaction, observed)
+            return await driver.run(observed, reads_only=plan.reads_only, atomic=plan.atomic)
+        except DriverError as error:
+            raise user_facing(error, raw=raw and not _is_connection_trouble(error)) from error
+
+    def _observe(self, start: Start) -> Start:
+        """The same program, its statements timed, and logged if that is asked for."""
+        return lambda: self._observed(start())
+
+    def _observed(self, program: Program) -> Program:
+        statements = self._metrics.statements
+        try:
+            item = next(program)
+            while True:
+                started = perf_counter()
+                try:
+                    answer = yield item
+                except DriverError as error:
+                    item = program.throw(error)
+                    continue
+                took = perf_counter() - started
+                statements.observe(took)
+                if self._log_queries:
+                    log.info("%s (%.2f ms)", item[0].sql, took * 1000)
+                item = program.send(answer)
+        except StopIteration as end:
+            return end.value
+
+    # Raw queries: no plan is needed to run SQL that is given
+
+    def _prepare_raw(self, method: str, arguments: Mapping[str, Any]) -> tuple[Start, Plan]:
+        sql: str = arguments["query"]
+        parameters = [self._raw_parameter(value) for value in arguments.get("parameters") or ()]
+        types = tuple(kind for kind, _ in parameters)
+        values = [value for _, value in parameters]
+        returns_rows = method != "execute_raw"
+        statement = self._raw_statement(sql, types, returns_rows)
+
+        def program(scope: Any = None) -> Program:
+            answer = yield statement, values
+            return _raw_result(answer) if returns_rows else answer
+
+        reads_only = returns_rows and _only_reads(sql)
+        return program, Plan(program, reads_only=reads_only, atomic=False)
+
+    def _raw_statement(self, sql: str, types: tuple[str, ...], returns_rows: bool) -> Statement:
+        key = (sql, types, returns_rows)
+        statement = self._raw_statements.get(key)
+        if statement is None:
+            arg_types = [{"arity": "scalar", "scalarType": t, "dbType": None} for t in types]
+            statement = Statement(sql, arg_types, returns_rows, raw=True)
+            self._raw_statements[key] = statement
+            if len(self._raw_statements) > _KEPT_RAW_STATEMENTS:
+                self._raw_statements.popitem(last=False)
+        else:
+            self._raw_statements.move_to_end(key)
+        return statement
+
+    def _raw_parameter(self, value: Any) -> tuple[str, Any]:
+        """The scalar type by which a raw query's parameter is written, and its plain value."""
+        if isinstance(value, self._fields.Json):
+            return "json", _json_text(value.data)
+        if isinstance(value, self._fields.Base64):
+            return "bytes", str(value)
+        for python_type, kind in _RAW_TYPES:
+            if isinstance(value, python_type):
+                return kind, value
+        if isinstance(value, (list, tuple)):
+            items = [self._raw_parameter(item) for item in value]
+            return "unknown", [item for _, item in items]
+        if isinstance(value, dict):
+            return "json", _json_text(value)
+        if value is None:
+            return "unknown", None
+        raise TypeError(f"Type {type(value)} not serializable")
+
+    # Transactions and metrics
+
+    async def start_transaction(
+        self, *, timeout: float, max_wait: float, isolation_level: IsolationLevel | None
+    ) -> str:
+        """Seconds; the id of the transaction. Raises EngineError."""
+        self._connected()
+        return await self._translated(
+            lambda: self._transactions.start(
+                timeout=timeout, max_wait=max_wait, isolation_level=isolation_level
+            )
+        )
+
+    async def commit_transaction(self, id_: str) -> None:
+        self._connected()
+        await self._translated(lambda: self._transactions.commit(id_))
+
+    async def rollback_transaction(self, id_: str) -> None:
+        self._connected()
+        await self._translated(lambda: self._transactions.rollback(id_))
+
+    async def _translated(self, work: Callable[[], Any]) -> Any:
+        try:
+            return await work()
+        except DriverError as error:
+            raise user_facing(error) from error
+
+    def metrics(self, *, format: str, global_labels: Mapping[str, str] | None) -> Any:
+        pool = self._connected().describe()
+        if format == "prometheus":
+            return self._metrics.as_prometheus(pool, global_labels or {})
+        return self._metrics.as_json(pool, global_labels or {})
+
+
+_RAW_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "bigint"),
+    (float, "float"),
+    (Decimal, "decimal"),
+    (datetime, "datetime"),
+    (str, "string"),
+    (bytes, "bytes"),
+)
+
+
+def _raw_result(rows: Rows) -> dict[str, Any]:
+    return {
+        "columns": list(rows.columns),
+        "types": list(rows.types),
+        "rows": [list(record) for record in rows.records],
+    }
+
+
+def _only_reads(sql: str) -> bool:
+    """Whether raw SQL surely writes nothing: by its first word. `WITH` may go before a write."""
+    words = sql.lstrip("( \t\r\n").split(None, 1)
+    return bool(words) and words[0].upper() in ("SELECT", "VALUES", "EXPLAIN")
+
+
+def _is_connection_trouble(error: DriverError) -> bool:
+    """Told by its own code also for raw queries, so that callers know to try again."""
+    return error.kind in ("DatabaseNotReachable", "ConnectionClosed", "PoolTimeout", "SocketTimeout")

@@ -1,0 +1,96 @@
+"""The plans that are kept: each shape of a query is compiled once.
+
+Compiling costs 2 to 10 ms, so it runs in a thread, once for each shape however many tasks ask at
+the same time. The compiler is loaded by the first query that needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .errors import EngineError
+from .plan import Plan
+from .wasm.compiler import CompileError, QueryCompiler
+
+_KEPT = 1024
+_KEPT_WITH_LITERALS = 256
+
+
+class PlanCache:
+    """`open_compiler` loads the compiler, `lower` makes its plans ready to run.
+
+    Shapes that hold literals (`take`, `skip`, ...) are one of many alike; they are kept apart, so
+    that they never push out the others."""
+
+    def __init__(
+        self,
+        open_compiler: Callable[[], QueryCompiler],
+        lower: Callable[[dict[str, Any], str], Plan],
+    ) -> None:
+        self._open_compiler = open_compiler
+        self._lower = lower
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._with_literals: OrderedDict[str, Plan] = OrderedDict()
+        self._compiling: dict[str, asyncio.Future[Plan]] = {}
+        self._compiler: QueryCompiler | None = None
+        # One thread, as the compiler does one thing at a time.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="prisma-compiler")
+        self.compiled = 0
+        """How many shapes have been compiled so far."""
+
+    def find(self, shape: str) -> Plan | None:
+        plan = self._plans.get(shape)
+        if plan is not None:
+            self._plans.move_to_end(shape)
+            return plan
+        plan = self._with_literals.get(shape)
+        if plan is not None:
+            self._with_literals.move_to_end(shape)
+        return plan
+
+    async def compile(self, shape: str, action: str, *, has_literals: bool) -> Plan:
+        """The plan of a new shape. Raises EngineError where the query is not valid."""
+        running = self._compiling.get(shape)
+        if running is None:
+            running = asyncio.ensure_future(self._compile_in_thread(shape, action, has_literals))
+            self._compiling[shape] = running
+            running.add_done_callback(lambda done: self._forget(shape, done))
+        # A task that is cancelled must not take the plan from the others that wait for it.
+        return await asyncio.shield(running)
+
+    async def _compile_in_thread(self, shape: str, action: str, has_literals: bool) -> Plan:
+        loop = asyncio.get_running_loop()
+        plan = await loop.run_in_executor(self._executor, self._compile, shape, action)
+        plans, limit = (
+            (self._with_literals, _KEPT_WITH_LITERALS) if has_literals else (self._plans, _KEPT)
+        )
+        plans[shape] = plan
+        if len(plans) > limit:
+            plans.popitem(last=False)
+        return plan
+
+    def _forget(self, shape: str, done: asyncio.Future[Plan]) -> None:
+        self._compiling.pop(shape, None)
+        if not done.cancelled():
+            done.exception()  # seen, even if all the tasks that waited are gone
+
+    def _compile(self, shape: str, action: str) -> Plan:
+        if self._compiler is None:
+            self._compiler = self._open_compiler()
+        self.compiled += 1
+        try:
+            tree = self._compiler.compile(shape)
+        except CompileError as error:
+            raise EngineError(error.code, error.message, error.meta) from error
+        return self._lower(tree, action)
+
+    def close(self) -> None:
+        """Let go of the compiler and its thread, for good."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._compiler is not None:
+            self._compiler.close()
+            self._compiler = None
