@@ -46,7 +46,7 @@ lock: ## write requirements*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade f
 	$(uv_compile) --group node -o requirements-node.txt
 
 clean: ## remove what set-up made; databases and .env stay
-	rm -rf .venv .setup.lock prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
