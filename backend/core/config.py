@@ -1,0 +1,97 @@
+"""The settings: environment variables, or lines of the file .env in the current folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from backend.core.errors import StartupError
+
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?|\*"
+)
+
+
+class Settings(BaseSettings):
+    """Field names in capitals are the variables' names. Not set or empty: the default."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",  # .env is shared with other programs
+        frozen=True,
+    )
+
+    database_url: SecretStr = Field(
+        SecretStr("file:./dev.db"),
+        description="file: for SQLite, relative to the folder of schema.prisma; "
+        "postgresql: for PostgreSQL",
+    )
+    host: str = Field("127.0.0.1", description="the address to listen on; 0.0.0.0 for all")
+    port: int = Field(8000, ge=0, le=65535, description="the port to listen on; 0 for any free one")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://localhost:3000",),
+        description="the origins whose pages may call the service from a browser, separated by "
+        "commas or as a JSON list; * for all",
+    )
+    max_body_bytes: int = Field(
+        1024 * 1024, ge=1, description="the largest request body; a larger one is refused with 413"
+    )
+    max_description_length: int = Field(
+        65_535, ge=1, description="the longest description, in characters"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="text or json")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("file:", "postgresql://", "postgres://")):
+            raise ValueError("must start with file: or postgresql://")
+        return url
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"is not a JSON list: {error}") from error
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _plain_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple(origin.lower().removesuffix("/") for origin in origins)
+        for origin in plain:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not an origin such as http://localhost:3000")
+        return plain
+
+
+def load_settings() -> Settings:
+    """Raises StartupError, which names each setting that is wrong and why."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"  {str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        ]
+        # Not `from error`: its text repeats the values, and DATABASE_URL holds a password.
+        raise StartupError("\n".join(["These settings cannot be used:", *lines])) from None

@@ -1,0 +1,127 @@
+"""What the service refuses, and what stops it. `problems.py` renders the first kind as HTTP.
+
+ServiceError                 answered as a problem document
+  VideoAnalysisNotFound      404
+  VideoAnalysisExists        409
+  BodyTooLarge               413
+  UnsupportedMediaType       415
+  InvalidRequest             422, with the place and reason of each error
+  RequestIncomplete          400, the client went away in the middle of its body
+  DatabaseUnavailable        503, with Retry-After
+    DatabaseNotReady         503, a table or column is missing
+StartupError                 the server cannot start; its text is shown to who started it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+RETRY_AFTER_SECONDS = 1
+MOST_ERRORS = 20
+LONGEST_NAME = 100
+
+
+class FieldError(NamedTuple):
+    """One reason for a 422: the keys that FastAPI's users know."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str
+
+
+class ServiceError(Exception):
+    """`kind` names the problem for programs, `title` for people, `detail` tells this case."""
+
+    status: ClassVar[int]
+    kind: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class VideoAnalysisNotFound(ServiceError):
+    status = 404
+    kind = "video-analysis-not-found"
+    title = "Video analysis not found"
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(f"Video analysis not found for video_id: {video_id}")
+
+
+class VideoAnalysisExists(ServiceError):
+    status = 409
+    kind = "video-analysis-exists"
+    title = "Video analysis exists"
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(f"Video analysis already exists for video_id: {video_id}")
+
+
+class BodyTooLarge(ServiceError):
+    status = 413
+    kind = "body-too-large"
+    title = "Body too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body may have at most {limit} bytes.")
+
+
+class UnsupportedMediaType(ServiceError):
+    status = 415
+    kind = "unsupported-media-type"
+    title = "Unsupported media type"
+
+
+class InvalidRequest(ServiceError):
+    """Many errors are cut short: a request may be wrong in a hundred thousand places."""
+
+    status = 422
+    kind = "invalid-request"
+    title = "Invalid request"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        told = [error._replace(loc=tuple(map(_bearable, error.loc))) for error in errors]
+        if len(told) > MOST_ERRORS:
+            more = f"and {len(told) - MOST_ERRORS} more errors"
+            told[MOST_ERRORS:] = [FieldError(told[0].loc[:1], more, "more_errors")]
+        super().__init__("; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in told))
+        self.errors = told
+
+
+class RequestIncomplete(ServiceError):
+    status = 400
+    kind = "request-incomplete"
+    title = "Request incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("The connection was closed before the body was complete.")
+
+
+class DatabaseUnavailable(ServiceError):
+    status = 503
+    kind = "database-unavailable"
+    title = "Database unavailable"
+
+    def __init__(self, detail: str = "The database does not answer. Try again shortly.") -> None:
+        super().__init__(detail)
+
+
+class DatabaseNotReady(DatabaseUnavailable):
+    def __init__(self) -> None:
+        super().__init__("The database is not ready: its tables are not up to date.")
+
+
+class StartupError(Exception):
+    """Says what is wrong and what cures it, in words for the person at the terminal."""
+
+
+def _bearable(part: str | int) -> str | int:
+    """A name that the client chose: of bearable length, and encodable."""
+    if isinstance(part, int):
+        return part
+    if len(part) > LONGEST_NAME:
+        part = part[:LONGEST_NAME] + "…"
+    return part.encode("utf-8", "replace").decode("utf-8")

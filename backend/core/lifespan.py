@@ -1,0 +1,71 @@
+"""Start and stop: the log, then the database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.core import logs
+from backend.core.config import Settings
+from backend.core.database import DatabaseService
+from backend.core.errors import DatabaseNotReady, StartupError
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database: DatabaseService = app.state.database
+    logs.configure(level=settings.log_level, log_format=settings.log_format)
+    await database.connect()
+    try:
+        await _say_if_not_ready(database)
+        yield
+    finally:
+        await database.disconnect()
+
+
+async def _say_if_not_ready(database: DatabaseService) -> None:
+    # No reason to stop: the command below cures it while the service runs.
+    try:
+        await database.check()
+    except DatabaseNotReady as error:
+        logger.error(
+            "The database's tables are missing or not up to date (%s). "
+            "Run: memory-mirror migrate deploy",
+            error.__cause__,
+        )
+
+
+class PlainStartupErrors:
+    """Shows who started the server a StartupError's text, in place of its traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        failed: Message | None = None
+
+        async def hold_failure(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "lifespan.startup.failed":
+                failed = message
+            else:
+                await send(message)
+
+        try:
+            await self.app(scope, receive, hold_failure)
+        except BaseException as error:
+            if failed is not None:
+                if isinstance(error, StartupError):
+                    failed = {**failed, "message": str(error)}
+                await send(failed)
+            raise

@@ -1,0 +1,73 @@
+"""One line per request in the log, and an X-Request-ID on every answer.
+
+Never a query string or a body: they may hold what people said about their videos.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.core.logs import request_id
+from backend.core.problems import requested_path
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PATH = 1000
+CLIENT_CLOSED_REQUEST = 499
+"""As nginx logs a request whose client left before there was an answer."""
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
+
+
+class RequestLog:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started_at = perf_counter()
+        current = _incoming_id(scope) or uuid4().hex
+        token = request_id.set(current)
+        status, sent = CLIENT_CLOSED_REQUEST, 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", current.encode())]
+                message = {**message, "headers": headers}
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            logger.info(
+                "request",
+                extra={
+                    "fields": {
+                        "method": scope["method"],
+                        "route": getattr(scope.get("route"), "path", None),
+                        "path": requested_path(scope)[:LONGEST_PATH],
+                        "status": status,
+                        "duration_ms": round((perf_counter() - started_at) * 1000, 2),
+                        "bytes": sent,
+                    }
+                },
+            )
+            request_id.reset(token)
+
+
+def _incoming_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return bytes(value).decode()
+    return None

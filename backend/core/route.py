@@ -1,0 +1,123 @@
+"""The route class of the whole interface: what every endpoint refuses before its code runs.
+
+Beyond FastAPI's own: a path answers the same with and without its trailing slash; a query
+parameter that the endpoint does not declare is refused by name; a body is JSON in the narrow
+sense, in UTF-8, without duplicate keys.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, get_origin
+
+from fastapi import Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
+
+_JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE)
+
+
+class ApiRoute(APIRoute):
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        pattern = self.path_regex.pattern.removesuffix("$").removesuffix("/")
+        self.path_regex = re.compile(pattern + r"/?\Z")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # An encoded slash arrives decoded. It separates nothing: neither `a%2Fb` nor `a%2F`
+        # may be taken for another path.
+        if b"%2" in scope.get("raw_path", b"") and b"%2f" in scope["raw_path"].lower():
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+        # Name of each query parameter, and whether it may be given more than once.
+        known = {
+            field.alias: get_origin(field.field_info.annotation) is list
+            for field in get_flat_params(self.dependant)
+            if isinstance(field.field_info, Query)
+        }
+
+        async def strict(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _check_query(request, known)
+            if takes_body:
+                request = JsonRequest(request.scope, request.receive)
+                if await request.body():
+                    _check_content_type(request)
+                    request.content = parse_json(await request.body())
+            return await handle(request)
+
+        return strict
+
+
+class JsonRequest(Request):
+    content: Any
+
+    async def json(self) -> Any:
+        return self.content
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises InvalidRequest for what is not JSON, or not the same JSON to every reader."""
+    try:
+        return _DECODER.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise _not_json(f"The body is not UTF-8, at byte {error.start}") from error
+    except RecursionError as error:
+        raise _not_json("The body is nested too deeply") from error
+    except ValueError as error:  # json's own errors, and integers of thousands of digits
+        raise _not_json(f"The body is not JSON: {error}") from error
+
+
+def _not_json(reason: str) -> InvalidRequest:
+    return InvalidRequest([FieldError(("body",), reason, "json_invalid")])
+
+
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+
+
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type")
+    if given is None or _JSON.fullmatch(given.strip()) is None:
+        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json.")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMediaType("The body must be sent without Content-Encoding.")
+
+
+def _check_query(request: Request, known: dict[str, bool]) -> None:
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    errors = [
+        FieldError(("query", name), "Unknown query parameter", "extra_forbidden")
+        for name in given
+        if name not in known
+    ]
+    errors += [
+        FieldError(("query", name), "Given more than once", "repeated")
+        for name, times in given.items()
+        if times > 1 and known.get(name) is False
+    ]
+    if errors:
+        raise InvalidRequest(errors)

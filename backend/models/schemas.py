@@ -1,0 +1,136 @@
+"""What goes in and out over HTTP. Bodies are strict: no coercion, no unknown field."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+# Without a lookahead, which not every reader of JSON Schema knows: any string of these
+# characters, at least one, except "." and "..".
+VIDEO_ID_PATTERN = r"^(\.{0,2}[A-Za-z0-9_~:\-]|\.{3})[A-Za-z0-9._~:\-]*$"
+_VIDEO_ID = re.compile(VIDEO_ID_PATTERN.replace("$", r"\Z"))
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+\Z")
+
+DESCRIPTION_PATTERN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+
+
+def _check_video_id(value: str) -> str:
+    if _VIDEO_ID.match(value) is None:
+        raise PydanticCustomError(
+            "video_id",
+            "A video_id has only the characters A-Z a-z 0-9 . _ ~ : - and is not . or ..",
+        )
+    return value
+
+
+def _check_description(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError("nul_character", "A description has no NUL character")
+    if not value or value.isspace():
+        raise PydanticCustomError("blank", "A description is not blank")
+    return value
+
+
+def _check_digits(value: object) -> object:
+    # By itself pydantic also reads " 5 ", "+5", "5.0" and "1_0" as numbers.
+    if isinstance(value, str) and _WHOLE_NUMBER.match(value) is None:
+        raise PydanticCustomError("int_parsing", "Input should be a whole number")
+    return value
+
+
+def _in_milliseconds(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+VideoId = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=255),
+    AfterValidator(_check_video_id),
+    Field(
+        description="The video's id, as Twelve Labs or the caller chose it.",
+        examples=["6789abcd-beach-day"],
+        json_schema_extra={"pattern": VIDEO_ID_PATTERN},
+    ),
+]
+
+Description = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(_check_description),
+    Field(
+        description="What is seen and heard in the video. Not blank, no NUL character.",
+        examples=["Two children build a sandcastle while their grandmother reads under a tree."],
+        json_schema_extra={"minLength": 1, "pattern": DESCRIPTION_PATTERN},
+    ),
+]
+
+Limit = Annotated[
+    int,
+    BeforeValidator(_check_digits),
+    Field(ge=1, le=1000, description="How many at most.", examples=[100]),
+]
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(_in_milliseconds, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "description": "RFC 3339, in UTC, with milliseconds.",
+            "examples": ["2026-03-01T09:30:00.125Z"],
+        }
+    ),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class VideoAnalysisCreate(_Body):
+    video_id: VideoId
+    description: Description
+
+
+class VideoAnalysisUpdate(_Body):
+    description: Description
+
+
+class VideoAnalysis(BaseModel):
+    """The stored description of one video."""
+
+    id: str = Field(
+        description="The record's own id (CUID).", examples=["cmd2k8w1x0000v8l4h2q9z7ab"]
+    )
+    video_id: VideoId
+    description: str = Field(
+        description="What is seen and heard in the video.",
+        examples=["Two children build a sandcastle while their grandmother reads under a tree."],
+    )
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class VideoAnalysisList(BaseModel):
+    analyses: list[VideoAnalysis] = Field(description="Newest first.")
+    count: int = Field(description="How many this answer holds.", examples=[1])
+
+
+class Health(BaseModel):
+    status: str = Field(description="`ok`: the service and its database answer.", examples=["ok"])
+    version: str = Field(description="The service's version.", examples=["0.1.0"])
+    database: str = Field(description="`sqlite` or `postgresql`.", examples=["sqlite"])

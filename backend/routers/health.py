@@ -1,0 +1,27 @@
+"""Does the server work?"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from backend.core.openapi import problems
+from backend.core.route import ApiRoute
+from backend.models.schemas import Health
+from backend.routers.dependencies import Database
+
+PATH = "/api/test/health"
+
+router = APIRouter(tags=["Server"], route_class=ApiRoute)
+
+
+@router.get(
+    PATH,
+    summary="Ask whether the service and its database answer",
+    response_description="They do.",
+    operation_id="health",
+    responses=problems(instance=PATH),
+)
+async def health(request: Request, database: Database) -> Health:
+    """503 when the database does not answer, or its tables are not up to date."""
+    await database.check()
+    return Health(status="ok", version=request.app.version, database=database.provider)
