@@ -58,8 +58,8 @@ def make_driver(url: str, *, folder: Path) -> Driver:
     if provider_of(url) == "sqlite":
         return SQLiteDriver(sqlite_settings(url, folder=folder))
     # asyncpg is loaded only where it is used.
-    from .drivers.postgresql import PostgreSQLDriver  # noqa: PLC0415
-    from .drivers.postgresql.url import parse_url  # noqa: PLC0415
+    from .drivers.postgresql import PostgreSQLDriver
+    from .drivers.postgresql.url import parse_url
 
     return PostgreSQLDriver(parse_url(url))
 

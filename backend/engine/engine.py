@@ -1,18 +1,18 @@
 """One connected engine: from a call on the client to its result.
 
-    call -> request (protocol.py) -> plan (plans.py) -> program -> driver -> result
+call -> request (protocol.py) -> plan (plans.py) -> program -> driver -> result
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statement
@@ -23,11 +23,13 @@ from .plan import Plan, lower_plan
 from .plan.generators import now
 from .plan.values import NOW
 from .plans import PlanCache
-from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder, _json_text
+from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder, json_text
 from .transactions import TransactionManager
 from .wasm.compiler import QueryCompiler
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 RAW_METHODS = ("query_raw", "query_first", "execute_raw")
 
@@ -194,9 +196,7 @@ class Engine:
             values[NOW] = now()
         return lambda: program(values), plan
 
-    async def _run(
-        self, start: Start, plan: Plan, transaction: str | None, *, raw: bool
-    ) -> Any:
+    async def _run(self, start: Start, plan: Plan, transaction: str | None, *, raw: bool) -> Any:
         driver = self._connected()
         observed = self._observe(start)
         try:
@@ -262,7 +262,7 @@ class Engine:
     def _raw_parameter(self, value: Any) -> tuple[str, Any]:
         """The scalar type by which a raw query's parameter is written, and its plain value."""
         if isinstance(value, self._fields.Json):
-            return "json", _json_text(value.data)
+            return "json", json_text(value.data)
         if isinstance(value, self._fields.Base64):
             return "bytes", str(value)
         for python_type, kind in _RAW_TYPES:
@@ -272,7 +272,7 @@ class Engine:
             items = [self._raw_parameter(item) for item in value]
             return "unknown", [item for _, item in items]
         if isinstance(value, dict):
-            return "json", _json_text(value)
+            return "json", json_text(value)
         if value is None:
             return "unknown", None
         raise TypeError(f"Type {type(value)} not serializable")
@@ -285,28 +285,29 @@ class Engine:
         """Seconds; the id of the transaction. Raises EngineError."""
         self._connected()
         return await self._translated(
-            lambda: self._transactions.start(
+            self._transactions.start(
                 timeout=timeout, max_wait=max_wait, isolation_level=isolation_level
             )
         )
 
     async def commit_transaction(self, id_: str) -> None:
         self._connected()
-        await self._translated(lambda: self._transactions.commit(id_))
+        await self._translated(self._transactions.commit(id_))
 
     async def rollback_transaction(self, id_: str) -> None:
         self._connected()
-        await self._translated(lambda: self._transactions.rollback(id_))
+        await self._translated(self._transactions.rollback(id_))
 
-    async def _translated(self, work: Callable[[], Any]) -> Any:
+    async def _translated(self, work: Awaitable[T]) -> T:
         try:
-            return await work()
+            return await work
         except DriverError as error:
             raise user_facing(error) from error
 
-    def metrics(self, *, format: str, global_labels: Mapping[str, str] | None) -> Any:
+    def metrics(self, form: str, global_labels: Mapping[str, str] | None) -> Any:
+        """`form` is "json" or "prometheus"."""
         pool = self._connected().describe()
-        if format == "prometheus":
+        if form == "prometheus":
             return self._metrics.as_prometheus(pool, global_labels or {})
         return self._metrics.as_json(pool, global_labels or {})
 
@@ -338,4 +339,9 @@ def _only_reads(sql: str) -> bool:
 
 def _is_connection_trouble(error: DriverError) -> bool:
     """Told by its own code also for raw queries, so that callers know to try again."""
-    return error.kind in ("DatabaseNotReachable", "ConnectionClosed", "PoolTimeout", "SocketTimeout")
+    return error.kind in (
+        "DatabaseNotReachable",
+        "ConnectionClosed",
+        "PoolTimeout",
+        "SocketTimeout",
+    )

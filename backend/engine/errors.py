@@ -40,7 +40,9 @@ class DriverError(Exception):
 class EngineError(Exception):
     """An error of Prisma: `code` (P2002, ...), `message` and `meta` (always a dict)."""
 
-    def __init__(self, code: str | None, message: str, meta: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str | None, message: str, meta: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}" if code else message)
         self.code = code
         self.message = message
@@ -79,7 +81,9 @@ def _meta(error: DriverError) -> dict[str, Any]:
         elif "index" in constraint:
             meta["target"] = constraint["index"]
         if error.kind in ("ForeignKeyConstraintViolation", "NullConstraintViolation"):
-            meta["constraint"] = constraint.get("fields") or constraint.get("index") or "foreign key"
+            meta["constraint"] = (
+                constraint.get("fields") or constraint.get("index") or "foreign key"
+            )
     for fact in ("table", "column"):
         if error.facts.get(fact) is not None:
             meta[fact] = error.facts[fact]
@@ -115,8 +119,10 @@ Renderer = Callable[[Mapping[str, Any]], str]
 _RENDERERS: dict[str, tuple[str, Renderer]] = {
     "AuthenticationFailed": (
         "P1000",
-        lambda f: "Authentication failed against the database server, the provided database "
-        f"credentials for `{_given(f, 'user')}` are not valid",
+        lambda f: (
+            "Authentication failed against the database server, the provided database "
+            f"credentials for `{_given(f, 'user')}` are not valid"
+        ),
     ),
     "DatabaseNotReachable": ("P1001", lambda f: f"Can't reach database server{_address(f)}"),
     "DatabaseDoesNotExist": (
@@ -140,8 +146,10 @@ _RENDERERS: dict[str, tuple[str, Renderer]] = {
     "TransactionAlreadyClosed": ("P1018", lambda f: _given(f, "cause")),
     "LengthMismatch": (
         "P2000",
-        lambda f: "The provided value for the column is too long for the column's type. "
-        f"Column: {_given(f, 'column')}",
+        lambda f: (
+            "The provided value for the column is too long for the column's type. "
+            f"Column: {_given(f, 'column')}"
+        ),
     ),
     "UniqueConstraintViolation": (
         "P2002",
@@ -158,9 +166,11 @@ _RENDERERS: dict[str, tuple[str, Renderer]] = {
     "InvalidInputValue": ("P2007", lambda f: f"Invalid input value: {_given(f, 'message')}"),
     "UnsupportedNativeDataType": (
         "P2010",
-        lambda f: f"Failed to deserialize column of type '{_given(f, 'type')}'. If you're using "
-        "query_raw and this column is explicitly marked as `Unsupported` in your Prisma schema, "
-        "try casting this column to any supported Prisma type such as `String`.",
+        lambda f: (
+            f"Failed to deserialize column of type '{_given(f, 'type')}'. If you're using "
+            "query_raw and this column is explicitly marked as `Unsupported` in your Prisma "
+            "schema, try casting this column to any supported Prisma type such as `String`."
+        ),
     ),
     "NullConstraintViolation": (
         "P2011",
@@ -188,14 +198,18 @@ _RENDERERS: dict[str, tuple[str, Renderer]] = {
     ),
     "PoolTimeout": (
         "P2024",
-        lambda f: "Timed out fetching a new connection from the connection pool. "
-        f"(Current connection pool timeout: {_given(f, 'timeout')}, "
-        f"connection limit: {_given(f, 'limit')})",
+        lambda f: (
+            "Timed out fetching a new connection from the connection pool. "
+            f"(Current connection pool timeout: {_given(f, 'timeout')}, "
+            f"connection limit: {_given(f, 'limit')})"
+        ),
     ),
     "TransactionWriteConflict": (
         "P2034",
-        lambda f: "Transaction failed due to a write conflict or a deadlock. "
-        "Please retry your transaction",
+        lambda f: (
+            "Transaction failed due to a write conflict or a deadlock. "
+            "Please retry your transaction"
+        ),
     ),
     "TooManyConnections": (
         "P2037",

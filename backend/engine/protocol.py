@@ -41,8 +41,15 @@ ACTIONS = {
 """The client's methods that go through the compiler; query_raw and execute_raw do not."""
 
 READS = frozenset(
-    ("aggregate", "groupBy")
-    + ("findMany", "findFirst", "findFirstOrThrow", "findUnique", "findUniqueOrThrow")
+    {
+        "aggregate",
+        "groupBy",
+        "findMany",
+        "findFirst",
+        "findFirstOrThrow",
+        "findUnique",
+        "findUniqueOrThrow",
+    }
 )
 
 _ALIASES = {
@@ -75,8 +82,8 @@ class Request(NamedTuple):
 class Fields(NamedTuple):
     """The wrapper types of a generated package's `fields` module."""
 
-    Json: type
-    Base64: type
+    Json: type[Any]
+    Base64: type[Any]
 
 
 class ModelFields:
@@ -252,7 +259,7 @@ class _Writer:
         if isinstance(value, Decimal):
             return ("Float", value) if "Decimal" in scalars else None
         if isinstance(value, self._fields.Json):
-            return ("Json", _json_text(value.data)) if "Json" in scalars else None
+            return ("Json", json_text(value.data)) if "Json" in scalars else None
         if isinstance(value, self._fields.Base64):
             return ("Bytes", str(value)) if "Bytes" in scalars else None
         return None
@@ -260,7 +267,7 @@ class _Writer:
     def _literal(self, value: Any) -> None:
         # true, false and the names of sort orders, modes and fields are part of a query's shape;
         # numbers and the rest make a shape of their own each.
-        if not isinstance(value, (bool, str)):
+        if not (isinstance(value, bool) or (isinstance(value, str) and value.isidentifier())):
             self.has_literals = True
         self.parts.append(_literal_text(value, self._fields))
 
@@ -320,7 +327,7 @@ def _utc_milliseconds(value: datetime) -> datetime:
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
-def _json_text(data: Any) -> str:
+def json_text(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, default=_json_default)
 
 
@@ -350,7 +357,7 @@ def _literal_text(value: Any, fields: Fields) -> str:
     if isinstance(value, Decimal):
         return _tagged("Decimal", str(value))
     if isinstance(value, fields.Json):
-        return _tagged("Json", _json_text(value.data))
+        return _tagged("Json", json_text(value.data))
     if isinstance(value, fields.Base64):
         return _tagged("Bytes", str(value))
     raise TypeError(f"Type {type(value)} not serializable")

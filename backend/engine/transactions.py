@@ -8,6 +8,7 @@ States and wording: `transaction-manager.ts` of client-engine-runtime 7.10.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -135,10 +136,9 @@ class TransactionManager:
             if id_ not in self._open:
                 return
             self._close(id_, end)
-            try:
+            # Where it fails, its connection is lost, and the transaction with it.
+            with contextlib.suppress(DriverError):
                 await entry.transaction.rollback()
-            except DriverError:
-                pass  # its connection is lost, and the transaction with it
 
 
 def _no_longer_open(closed: _Closed | None, operation: str) -> TransactionError:

@@ -14,6 +14,8 @@ yields statements and is sent their answers, and so knows nothing of I/O.
     rules.py        what must hold of a result, and the error if it does not
 """
 
+from __future__ import annotations
+
 from .lower import Plan, lower_plan
 
 __all__ = ["Plan", "lower_plan"]

@@ -74,7 +74,9 @@ class DataMap:
             return name
 
         def record(fields: Mapping[str, Mapping[str, Any]]) -> str:
-            return "{" + ", ".join(f"{name!r}: {field(node)}" for name, node in fields.items()) + "}"
+            return (
+                "{" + ", ".join(f"{name!r}: {field(node)}" for name, node in fields.items()) + "}"
+            )
 
         def field(node: Mapping[str, Any]) -> str:
             if node["type"] == "field":

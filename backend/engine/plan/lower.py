@@ -65,8 +65,8 @@ class _Lowered(NamedTuple):
 
 def _program_of_pure(run: Callable[[Scope], Any]) -> Callable[[Scope], Program]:
     def program(scope: Scope) -> Program:
+        yield from ()  # makes this a generator function
         return run(scope)
-        yield  # makes this a generator function
 
     return program
 
@@ -97,9 +97,7 @@ def _collect(children: Sequence[_Lowered], work: Callable[[list[Any]], Any]) -> 
     def run(scope: Scope) -> Program:
         values = []
         for child in children:
-            values.append(
-                child.run(scope) if child.pure else (yield from child.run(scope))
-            )
+            values.append(child.run(scope) if child.pure else (yield from child.run(scope)))
         return work(values)
 
     return _Lowered(False, run)
@@ -285,9 +283,7 @@ class _Lowering:
         return _then_in_scope(self.lower(args["expr"]), lower_operations(args["operations"]))
 
     def _map_record(self, args: Any) -> _Lowered:
-        operations = {
-            name: lower_field_operation(node) for name, node in args["fields"].items()
-        }
+        operations = {name: lower_field_operation(node) for name, node in args["fields"].items()}
 
         def work(value: Any, scope: Scope) -> Any:
             record = {} if value is None else value

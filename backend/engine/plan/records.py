@@ -135,9 +135,7 @@ class _Page:
         self._take = None if node["take"] is None else int(node["take"])
         cursor: Mapping[str, Any] | None = node["cursor"]
         self._cursor: dict[str, Getter] | None = (
-            None
-            if cursor is None
-            else {name: lower_value(value) for name, value in cursor.items()}
+            None if cursor is None else {name: lower_value(value) for name, value in cursor.items()}
         )
 
     def holds(self, record: Record, scope: Scope) -> bool:
@@ -146,15 +144,14 @@ class _Page:
         return self._cursor is None or self._is_at(record, self._values(scope))
 
     def cut(self, records: list[Record], scope: Scope) -> list[Record]:
-        start = 0
+        start = self._skip
         if self._cursor is not None:
             values = self._values(scope)
-            for start, record in enumerate(records):
-                if self._is_at(record, values):
-                    break
-            else:
+            places = (i for i, record in enumerate(records) if self._is_at(record, values))
+            at = next(places, None)
+            if at is None:
                 return []
-        start += self._skip
+            start += at
         end = len(records) if self._take is None else start + self._take
         return records[start:end]
 

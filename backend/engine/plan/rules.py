@@ -69,8 +69,10 @@ def _found(data: Any) -> Any:
 _VIOLATIONS: dict[str, tuple[str, Callable[[Mapping[str, Any], Any], str]]] = {
     "RELATION_VIOLATION": (
         "P2014",
-        lambda c, _: "The change you are trying to make would violate the required relation "
-        f"'{c['relation']}' between the `{c['modelA']}` and `{c['modelB']}` models.",
+        lambda c, _: (
+            "The change you are trying to make would violate the required relation "
+            f"'{c['relation']}' between the `{c['modelA']}` and `{c['modelB']}` models."
+        ),
     ),
     "MISSING_RECORD": (
         "P2025",
@@ -79,18 +81,24 @@ _VIOLATIONS: dict[str, tuple[str, Callable[[Mapping[str, Any], Any], str]]] = {
     "MISSING_RELATED_RECORD": ("P2025", _missing_related),
     "INCOMPLETE_CONNECT_INPUT": (
         "P2025",
-        lambda c, data: f"{_DEPENDS}Expected {c['expectedRows']} records to be connected, "
-        f"found only {_found(data)}.",
+        lambda c, data: (
+            f"{_DEPENDS}Expected {c['expectedRows']} records to be connected, "
+            f"found only {_found(data)}."
+        ),
     ),
     "INCOMPLETE_CONNECT_OUTPUT": (
         "P2018",
-        lambda c, data: "The required connected records were not found. Expected "
-        f"{c['expectedRows']} records to be connected after connect operation on "
-        f"{c['relationType']} relation '{c['relation']}', found {_found(data)}.",
+        lambda c, data: (
+            "The required connected records were not found. Expected "
+            f"{c['expectedRows']} records to be connected after connect operation on "
+            f"{c['relationType']} relation '{c['relation']}', found {_found(data)}."
+        ),
     ),
     "RECORDS_NOT_CONNECTED": (
         "P2017",
-        lambda c, _: f"The records for relation `{c['relation']}` between the `{c['parent']}` "
-        f"and `{c['child']}` models are not connected.",
+        lambda c, _: (
+            f"The records for relation `{c['relation']}` between the `{c['parent']}` "
+            f"and `{c['child']}` models are not connected."
+        ),
     ),
 }

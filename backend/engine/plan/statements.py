@@ -65,9 +65,7 @@ class SqlTemplate:
         return [self._render_one(chunk) for chunk in chunks]
 
     def _render_one(self, args: list[Any]) -> Rendered:
-        key = tuple(
-            _shape(fragment["type"], arg) for fragment, arg in self._parameters(args)
-        )
+        key = tuple(_shape(fragment["type"], arg) for fragment, arg in self._parameters(args))
         statement = self._texts.get(key)
         if statement is None:
             if len(self._texts) >= _KEPT_LENGTHS:
@@ -181,13 +179,11 @@ def _tuple_types(arg_type: ArgType, length: int) -> Sequence[ArgType]:
 
 def _constant_of_type(getter: Getter, arg_type: ArgType) -> Getter:
     """The compiler writes 64-bit constants (LIMIT, OFFSET) as text."""
-    if isinstance(getter, Constant) and isinstance(getter.value, str):
-        if arg_type.get("scalarType") in ("int", "bigint"):
-            return Constant(int(getter.value))
+    is_text = isinstance(getter, Constant) and isinstance(getter.value, str)
+    if is_text and arg_type.get("scalarType") in ("int", "bigint"):
+        return Constant(int(getter({})))
     return getter
 
 
 def _too_many_parameters() -> EngineError:
-    return EngineError(
-        "P2029", "The query parameter limit supported by your database is exceeded."
-    )
+    return EngineError("P2029", "The query parameter limit supported by your database is exceeded.")

@@ -55,7 +55,9 @@ class SQLiteDriver(Driver):
     async def connect(self) -> None:
         if sqlite3.sqlite_version_info < _OLDEST:
             needed = ".".join(map(str, _OLDEST))
-            message = f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}"
+            message = (
+                f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}"
+            )
             raise DriverError("sqlite", original_code="version", original_message=message)
         await self._writer.open()
         if self._settings.path is not None:

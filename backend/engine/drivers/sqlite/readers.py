@@ -63,12 +63,13 @@ class Readers:
         # Interrupted reads end at once; a thread waits for them, so that the loop need not.
         ending = threading.Thread(target=self._executor.shutdown, name="sqlite-readers-end")
         ending.start()
-        while ending.is_alive():
+        while ending.is_alive():  # noqa: ASYNC110  a thread's end sets no event
             await asyncio.sleep(0.001)
-        for connection in (*self._connections, self._inline):
-            if connection is not None:
-                connection.close()
+        for connection in self._connections:
+            connection.close()
         self._connections.clear()
+        if self._inline is not None:
+            self._inline.close()
         self._inline = self._execute_inline = None
 
     def _is_overdue(self) -> bool:
@@ -99,9 +100,7 @@ class Readers:
             return end.value
         return await self._run_in_thread(program, (statement, args))
 
-    async def _run_in_thread(
-        self, program: Program, at: tuple[Statement, Sequence[Any]]
-    ) -> Any:
+    async def _run_in_thread(self, program: Program, at: tuple[Statement, Sequence[Any]]) -> Any:
         """Go on with the program in a thread, from this statement."""
         running = _Running()
 

@@ -81,12 +81,12 @@ def read_datetime(value: Any) -> datetime:
         except ValueError:
             raise _inconsistent(value, "a date and time") from None
         if moment.tzinfo is not UTC:
-            moment = (
-                moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-            )
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         microsecond = moment.microsecond
-        return moment if microsecond % 1000 == 0 else moment.replace(
-            microsecond=microsecond // 1000 * 1000
+        return (
+            moment
+            if microsecond % 1000 == 0
+            else moment.replace(microsecond=microsecond // 1000 * 1000)
         )
     if isinstance(value, (int, float)):
         try:

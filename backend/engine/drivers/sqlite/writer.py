@@ -10,6 +10,7 @@ interactive transaction takes the thread for itself until it ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -26,8 +27,7 @@ _GROUP = 128
 
 
 def _nothing() -> Program:
-    return
-    yield  # makes this a generator function
+    yield from ()
 
 
 class _Job:
@@ -112,9 +112,8 @@ class Writer:
         if self._session is not None:
             self._session.orders.put(_Order(None, "ROLLBACK"))
         self._queue.put(None)
-        while thread.is_alive():
+        while thread.is_alive():  # noqa: ASYNC110  a thread's end sets no event
             await asyncio.sleep(0.001)
-        thread.join()
 
     async def run(self, start: Start) -> Any:
         self._refuse_if_closed()
@@ -192,9 +191,6 @@ class Writer:
             session.opened.error = error
             _deliver([session.opened])
             return
-        if session.opened.abandoned:
-            _do(connection, "ROLLBACK")
-            return
         self._session = session
         try:
             _deliver([session.opened])
@@ -220,7 +216,7 @@ class Writer:
                     raise DriverError("TransactionAlreadyClosed", cause=cause)
                 else:
                     order.result = drive(order.start(), execute)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  its task raises it
                 order.error = error
             _deliver([order])
 
@@ -239,7 +235,7 @@ def _write(jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execut
         return
     try:
         _write_in_transaction(jobs, connection, execute)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  its task raises it
         if connection.in_transaction:
             _do(connection, "ROLLBACK")
         if len(jobs) == 1:
@@ -266,13 +262,12 @@ def _write_in_transaction(
             _do(connection, "SAVEPOINT job")
         try:
             job.result = drive(job.start(), execute)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  its task raises it
             job.error = error
         if shared and not connection.in_transaction:
             raise _RolledBackError
-        if job.error is not None or job.abandoned:
-            if connection.in_transaction:
-                _do(connection, "ROLLBACK TO job" if shared else "ROLLBACK")
+        if (job.error is not None or job.abandoned) and connection.in_transaction:
+            _do(connection, "ROLLBACK TO job" if shared else "ROLLBACK")
         if shared:
             _do(connection, "RELEASE job")
     if connection.in_transaction:
@@ -292,10 +287,9 @@ def _deliver(jobs: Sequence[_Job]) -> None:
     for job in jobs:
         by_loop.setdefault(job.loop, []).append(job)
     for loop, its_jobs in by_loop.items():
-        try:
+        # A loop that was closed meanwhile refuses; nobody waits any more.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, its_jobs)
-        except RuntimeError:
-            pass  # the loop was closed, nobody waits any more
 
 
 def _settle(jobs: Sequence[_Job]) -> None:
