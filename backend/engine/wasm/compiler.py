@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from backend.engine.wasm import modules
 from backend.engine.wasm.instance import Instance, WasmPanicError
 from backend.engine.wasm.javascript import UNDEFINED, ThrownError, to_python
+from backend.engine.wasm.renewing import RenewingInstance
 
 #: What the driver adapters of Prisma 7.10 tell the compiler (adapter-better-sqlite3, adapter-pg).
 #: 999 was SQLite's limit of bound values before 3.32; PostgreSQL's is the compiler's own.
@@ -36,7 +37,8 @@ class QueryCompiler:
 
     `packages` is the node_modules folder; `datamodel` the schema's text as Prisma 7 wants it
     (without `url`) and known to be valid: with an invalid one the compiler answers every query
-    with "does not match any query". May be used from any thread, by one at a time.
+    with "does not match any query". May be used from any thread; one
+    at a time is served. After a panic of Rust's the next call finds a new instance.
     """
 
     def __init__(
@@ -50,8 +52,6 @@ class QueryCompiler:
     ) -> None:
         if provider not in _CONNECTIONS:
             raise ValueError(f"no query compiler for the provider {provider!r}")
-        wasm = packages / "@prisma/query-compiler-wasm" / provider / "query_compiler_fast_bg.wasm"
-        self._loaded = modules.load(wasm, log=log)
         self._parameters = {
             "datamodel": datamodel,
             "provider": "postgres" if provider == "postgresql" else provider,
@@ -60,13 +60,8 @@ class QueryCompiler:
                 **_CONNECTIONS[provider],
             },
         }
-        self._open()
-
-    def _open(self) -> None:
-        self._instance = Instance(self._loaded)
-        self._finalizer = weakref.finalize(self, self._instance.close)
-        self._finalizer.atexit = False
-        (self._compiler,) = self._call("querycompiler_new", self._parameters)
+        loaded = modules.load(module_file(packages, provider), log=log)
+        self._instance = RenewingInstance(loaded, self._start)
 
     def compile(self, request: str) -> dict[str, Any]:
         """The plan for one query, as plain Python. Raises CompileError."""
@@ -80,21 +75,34 @@ class QueryCompiler:
     def close(self) -> None:
         self._instance.close()
 
-    def _compile(self, function: str, request: str) -> dict[str, Any]:
-        if self._instance.is_poisoned:
-            self._instance.close()
-            self._open()
-        (plan,) = self._call(function, self._compiler, *self._instance.put_text(request))
-        answer: dict[str, Any] = to_python(self._instance.take_reference(plan))
-        return answer
+    def _start(self, instance: Instance) -> int:
+        with _compile_errors():
+            (compiler,) = instance.call_fallible("querycompiler_new", self._parameters)
+        return int(compiler)
 
-    def _call(self, function: str, *arguments: Any) -> list[Any]:
-        try:
-            return self._instance.call_fallible(function, *arguments)
-        except ThrownError as thrown:
-            raise _compile_error(to_python(thrown.value)) from None
-        except WasmPanicError as panic:
-            raise CompileError(None, f"Prisma's query compiler panicked: {panic}") from panic
+    def _compile(self, function: str, request: str) -> dict[str, Any]:
+        with self._instance.entered() as (instance, compiler), _compile_errors():
+            text = instance.put_text(request)
+            (plan,) = instance.call_fallible(function, compiler, *text)
+            answer: dict[str, Any] = to_python(instance.take_reference(plan))
+            return answer
+
+
+def module_file(packages: Path, provider: str) -> Path:
+    """The WebAssembly of a provider's compiler; `modules.load` of it ahead of time spares the
+    first start the seconds of compilation."""
+    folder = packages / "@prisma" / "query-compiler-wasm" / provider
+    return folder / "query_compiler_fast_bg.wasm"
+
+
+@contextlib.contextmanager
+def _compile_errors() -> Iterator[None]:
+    try:
+        yield
+    except ThrownError as thrown:
+        raise _compile_error(to_python(thrown.value)) from None
+    except WasmPanicError as panic:
+        raise CompileError(None, f"Prisma's query compiler panicked: {panic}") from panic
 
 
 def _compile_error(value: Any) -> CompileError:

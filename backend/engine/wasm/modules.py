@@ -92,10 +92,11 @@ def _load_module(wasm: Path, log: Log) -> wasmtime.Module:
             return module
     else:
         log(f"The cache of compiled modules is not used: {refusal}")
-    log(f"Compiling {wasm.name} for this machine; this is done once and takes some seconds ...")
+    title = "/".join(wasm.parts[-3:])
+    log(f"Compiling {title} for this machine; this is done once and takes some seconds ...")
     started = time.monotonic()
     module = wasmtime.Module(_engine(), source)
-    log(f"Compiled {wasm.name} in {time.monotonic() - started:.1f} s.")
+    log(f"Compiled {title} in {time.monotonic() - started:.1f} s.")
     if refusal is None:
         try:
             _write(folder, name, module.serialize())

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-import weakref
 from pathlib import Path
 from typing import Any
 
 from backend.engine.wasm import modules
-from backend.engine.wasm.instance import Instance, WasmPanicError
+from backend.engine.wasm.instance import WasmPanicError
 from backend.engine.wasm.javascript import ThrownError, to_python
+from backend.engine.wasm.renewing import RenewingInstance
 
 _WASM = Path("@prisma/prisma-schema-wasm/src/prisma_schema_build_bg.wasm")
+
+
+#: Exports that return a text, not a Result.
+_INFALLIBLE = ("get_config", "format")
 
 
 class SchemaError(Exception):
@@ -30,19 +34,15 @@ class SchemaError(Exception):
 
 
 class SchemaTools:
-    """`packages` is the node_modules folder. May be used from any thread, by one at a time."""
+    """`packages` is the node_modules folder. May be used from any thread; one at a
+    time is served."""
 
     def __init__(
         self, packages: Path, *, file_name: str = "schema.prisma", log: modules.Log | None = None
     ) -> None:
-        self._loaded = modules.load(packages / _WASM, log=log)
         self._file_name = file_name
-        self._open()
-
-    def _open(self) -> None:
-        self._instance = Instance(self._loaded)
-        self._finalizer = weakref.finalize(self, self._instance.close)
-        self._finalizer.atexit = False
+        loaded = modules.load(packages / _WASM, log=log)
+        self._instance = RenewingInstance(loaded, lambda instance: None)
 
     def get_config(self, schema: str) -> dict[str, Any]:
         """`{"generators": [...], "datasources": [...], "warnings": [...]}`. Raises SchemaError."""
@@ -86,20 +86,17 @@ class SchemaTools:
         return [[self._file_name, without_connection(schema)]]
 
     def _ask(self, function: str, *texts: str) -> str:
-        if self._instance.is_poisoned:
-            self._instance.close()
-            self._open()
-        arguments = [part for text in texts for part in self._instance.put_text(text)]
-        try:
-            if function in ("get_config", "format"):
-                values = self._instance.call(function, *arguments)
-            else:
-                values = self._instance.call_fallible(function, *arguments)
-        except ThrownError as thrown:
-            raise _schema_error(to_python(thrown.value)) from None
-        except WasmPanicError as panic:
-            raise SchemaError(f"Prisma's schema tools panicked: {panic}") from panic
-        return self._instance.take_text(*values) if values else ""
+        with self._instance.entered() as (instance, _):
+            arguments = [part for text in texts for part in instance.put_text(text)]
+            try:
+                if function in _INFALLIBLE:
+                    return instance.take_text(*instance.call(function, *arguments))
+                values = instance.call_fallible(function, *arguments)
+                return instance.take_text(*values) if values else ""
+            except ThrownError as thrown:
+                raise _schema_error(to_python(thrown.value)) from None
+            except WasmPanicError as panic:
+                raise SchemaError(f"Prisma's schema tools panicked: {panic}") from panic
 
 
 def _schema_error(value: Any) -> SchemaError:
