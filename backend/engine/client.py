@@ -16,9 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from .artifact import load_artifact
 from .engine import Engine
 from .errors import EngineError
-from .generate import load_artifact
 from .package import GeneratedPackage
 from .protocol import ModelFields
 

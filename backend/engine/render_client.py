@@ -2,8 +2,7 @@
 
     python -P render_client.py FOLDER < data.json
 
-FOLDER holds a copy of the package `prisma` without generated code; the generator renders the
-client into that copy, or into the output that the data names. A process of its own, since the
+FOLDER holds a copy of the package `prisma` without generated code. A process of its own, since the
 generator keeps state in its modules, imports the client that is about to be replaced, and lets
 the user's partial type generator import the new one.
 """
@@ -13,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 
 
 def main() -> int:
@@ -28,8 +26,6 @@ def main() -> int:
 
     data = json.load(sys.stdin)
     data["version"] = config.expected_engine_version  # the generator refuses any other
-    output = data["generator"]["output"]["value"] or str(Path(sys.argv[1], "prisma"))
-    data["generator"]["output"]["value"] = output
     try:
         Generator().generate(PythonData.model_validate(data))
     except pydantic.ValidationError as error:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.engine.wasm import modules
-from backend.engine.wasm.instance import Instance, WasmPanicError
-from backend.engine.wasm.javascript import UNDEFINED, ThrownError, to_python
-from backend.engine.wasm.renewing import RenewingInstance
+from . import modules
+from .instance import Instance, WasmPanicError
+from .javascript import UNDEFINED, ThrownError, to_python
+from .renewing import RenewingInstance
 
 #: What the driver adapters of Prisma 7.10 tell the compiler (adapter-better-sqlite3, adapter-pg).
 #: 999 was SQLite's limit of bound values before 3.32; PostgreSQL's is the compiler's own.

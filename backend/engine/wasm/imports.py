@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.wasm import javascript as js
-from backend.engine.wasm.glue import Glue, GlueFunction, digest
+from . import javascript as js
+from .glue import Glue, GlueFunction, digest
 
 if TYPE_CHECKING:
-    from backend.engine.wasm.instance import Instance
+    from .instance import Instance
 
 Function = Callable[..., Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import wasmtime
 
-from backend.engine.wasm.glue import Glue, GlueFunction
-from backend.engine.wasm.imports import VALUES, Bindings, bind
-from backend.engine.wasm.javascript import UNDEFINED, BigInt, ThrownError
-from backend.engine.wasm.modules import LoadedModule
+from .glue import Glue, GlueFunction
+from .imports import VALUES, Bindings, bind
+from .javascript import UNDEFINED, BigInt, ThrownError
+from .modules import LoadedModule
 
 
 class WasmPanicError(Exception):

@@ -31,7 +31,7 @@ from pathlib import Path
 import platformdirs
 import wasmtime
 
-from backend.engine.wasm.glue import find_glue
+from .glue import find_glue
 
 Log = Callable[[str], None]
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.engine.exclusive import exclusive
+from ..exclusive import exclusive
 
 Log = Callable[[str], None]
 

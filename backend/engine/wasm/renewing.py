@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from backend.engine.wasm.instance import Instance
-from backend.engine.wasm.modules import LoadedModule
+from .instance import Instance
+from .modules import LoadedModule
 
 Started = TypeVar("Started")
 

@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from backend.engine.wasm import modules
-from backend.engine.wasm.instance import WasmPanicError
-from backend.engine.wasm.javascript import ThrownError, to_python
-from backend.engine.wasm.renewing import RenewingInstance
+from . import modules
+from .instance import WasmPanicError
+from .javascript import ThrownError, to_python
+from .renewing import RenewingInstance
 
 _WASM = Path("@prisma/prisma-schema-wasm/src/prisma_schema_build_bg.wasm")
 
