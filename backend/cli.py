@@ -17,6 +17,7 @@ from backend.commands import CommandError
 # name: (module with configure() and run(), what `memory-mirror --help` says of it)
 COMMANDS = {
     "serve": ("backend.commands.serve", "serve the HTTP interface"),
+    "generate": ("backend.commands.generate", "render the Prisma client from schema.prisma"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
-import os
 import socket
 
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from backend.commands import CommandError
+from backend.core.config import load_settings
+from backend.core.errors import StartupError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,15 +27,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    host = arguments.host or os.environ.get("HOST") or "127.0.0.1"
-    port = int(os.environ.get("PORT") or 8000) if arguments.port is None else arguments.port
+    try:
+        settings = load_settings()
+    except StartupError as error:
+        raise CommandError(str(error)) from error
+    host = arguments.host or settings.host
+    port = settings.port if arguments.port is None else arguments.port
     listener = _listen(host, port)
     config = uvicorn.Config(
         "backend.main:app",
         lifespan="on",
         workers=arguments.workers,
         reload=arguments.reload,
-        access_log=False,  # the service writes its own line per request
+        log_config=None,  # the service has its own, and a line per request
+        access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
     )
@@ -45,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.workers > 1:
         Multiprocess(config, sockets=[listener]).run()
     else:
-        server.run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C: by then it has stopped in order
+            server.run(sockets=[listener])
         return 0 if server.started else 1
     return 0
 

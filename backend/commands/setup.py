@@ -3,11 +3,68 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import importlib.util
+from pathlib import Path
+
+from backend.commands import CommandError
+from backend.commands.generate import generate_client
+from backend.core.config import load_settings
+from backend.core.errors import StartupError
+from backend.engine.errors import EngineError
+from backend.engine.generate import StaleClientError, load_artifact
+from backend.engine.migrate.deploy import deploy
+from backend.engine.wasm.packages import PackagesError, fetch
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCHEMA = PROJECT / "prisma" / "schema.prisma"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-migrations", action="store_true", help="leave the database as it is")
+    parser.description = (
+        "Fetch Prisma's WebAssembly packages, generate the Prisma client, and apply the"
+        " migrations to DATABASE_URL. What is up to date is left as it is."
+    )
+    parser.add_argument(
+        "--no-migrations", action="store_true", help="do not touch, nor make, the database"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
+    try:
+        fetch(SCHEMA.parent, log=_say, node_requirements=PROJECT / "requirements-node.txt")
+    except PackagesError as error:
+        raise CommandError(str(error)) from error
+    if not _client_is_current():
+        generate_client(SCHEMA, log=_say)
+    if not arguments.no_migrations:
+        _migrate()
     return 0
+
+
+def _client_is_current() -> bool:
+    """Without the schema's WebAssembly, which the full check needs."""
+    package = importlib.util.find_spec("prisma")
+    if package is None or package.origin is None:
+        return False
+    try:
+        artifact = load_artifact(Path(package.origin).parent)
+    except StaleClientError:
+        return False
+    return bool(artifact["source"] == str(SCHEMA))
+
+
+def _migrate() -> None:
+    try:
+        url = load_settings().database_url.get_secret_value()
+        deployed = asyncio.run(deploy(SCHEMA, url, log=_say))
+    except (StartupError, EngineError) as error:
+        raise CommandError(str(error)) from error
+    for name in deployed.edited:
+        _say(f"Migration `{name}` was edited after it was applied to this database")
+    for name in deployed.missing:
+        _say(f"Migration `{name}` was applied to this database but is not in prisma/migrations")
+
+
+def _say(step: str) -> None:
+    print(f"set-up: {step}", flush=True)

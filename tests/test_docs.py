@@ -1,0 +1,44 @@
+"""What the documents say holds: settings, commands, files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backend.cli import COMMANDS
+from backend.core.config import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "DATABASE_SETUP.md")
+
+
+def test_env_example_equals_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (ROOT / ".env.example").read_text("utf-8")
+    entries = re.findall(r"((?:^# .*\n)+)^([A-Z_]+)=.*$", example, re.M)
+    said = {name: " ".join(re.findall("^# (.*)$", text, re.M)) for text, name in entries}
+    fields = Settings.model_fields
+    assert said == {name.upper(): field.description for name, field in fields.items()}
+
+    for name in said:
+        monkeypatch.delenv(name, raising=False)
+    nothing_set = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert Settings(_env_file=ROOT / ".env.example") == nothing_set  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_that_a_document_names_exist(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M)) <= targets
+    assert set(re.findall(r"\bmemory-mirror ([a-z]+)", text)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_a_document_names_exist(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    named = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    named |= set(re.findall(r"`((?:backend|prisma|tests|bench|oracle)/[\w./-]*)`", text))
+    named = {path for path in named if not path.endswith(".db")}  # made by the first run
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
