@@ -61,7 +61,7 @@ def make_driver(url: str, *, folder: Path) -> Driver:
     from .drivers.postgresql import PostgreSQLDriver
     from .drivers.postgresql.url import parse_url
 
-    return PostgreSQLDriver(parse_url(url))
+    return PostgreSQLDriver(parse_url(url), folder=folder)
 
 
 def sqlite_path(url: str, *, folder: Path) -> Path | None:

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from .connection import PostgreSQLDriver, PostgreSQLTransaction
+
+__all__ = ["PostgreSQLDriver", "PostgreSQLTransaction"]

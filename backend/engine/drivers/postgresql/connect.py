@@ -1,0 +1,72 @@
+"""Opening connections as a URL asks for them."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from .errors import FAILURES, is_tls_refused, translate_connecting
+from .tls import tls_context
+from .url import PostgreSQLSettings
+
+RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class Connector:
+    def __init__(self, settings: PostgreSQLSettings, *, folder: Path) -> None:
+        """`folder` holds schema.prisma: certificates are named relative to it."""
+        self._settings = settings
+        self._folder = folder
+        self._tls: ssl.SSLContext | None = None
+        self._has_tls = False
+
+    async def open(self, **overrides: Any) -> RawConnection:
+        """`overrides` of asyncpg.connect's arguments. Raises DriverError (P1xxx kinds)."""
+        settings = self._settings
+        if not self._has_tls:
+            self._tls = tls_context(settings, folder=self._folder)
+            self._has_tls = True
+        arguments: dict[str, Any] = {
+            "host": settings.host,
+            "port": settings.port,
+            "user": settings.user,
+            "password": settings.password,
+            "database": settings.database,
+            "ssl": self._tls or False,
+            "timeout": settings.connect_timeout,
+            "statement_cache_size": 0,
+            "server_settings": _session_settings(settings),
+        }
+        arguments |= overrides
+        try:
+            return await asyncpg.connect(**arguments)
+        except FAILURES as error:
+            if settings.sslmode == "prefer" and is_tls_refused(error):
+                self._tls = None
+                return await self.open(**overrides)
+            raise translate_connecting(
+                error,
+                host=settings.host,
+                port=settings.port,
+                user=settings.user,
+                database=arguments["database"],
+            ) from error
+
+
+def _session_settings(settings: PostgreSQLSettings) -> dict[str, str]:
+    """Known to the server from the start, without a statement of their own."""
+    chosen = {"TimeZone": "UTC"}  # in which CURRENT_TIMESTAMP fills a timestamp
+    if settings.application_name is not None:
+        chosen["application_name"] = settings.application_name
+    if settings.options is not None:
+        chosen["options"] = settings.options
+    if not settings.pgbouncer:  # it refuses settings that it does not track
+        chosen["search_path"] = quoted(settings.schema)
+    return chosen
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,183 @@
+"""PostgreSQL behind the engine's seam: a pool of sessions, each doing one thing at a time.
+
+A program outside a transaction runs on one session. A session that dies while it is idle, as all
+do when PostgreSQL restarts, is replaced unseen where that is safe: a program is run again only if
+no statement of it can have taken effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import DriverError
+from ..driver import (
+    Decoder,
+    Driver,
+    FieldType,
+    IsolationLevel,
+    Program,
+    Provider,
+    Rows,
+    Start,
+    Transaction,
+)
+from . import values
+from .connect import Connector, quoted
+from .pool import Pool
+from .session import Session
+from .url import PostgreSQLSettings
+
+_ISOLATION_LEVELS: Mapping[str, str] = {
+    "ReadUncommitted": "READ UNCOMMITTED",
+    "ReadCommitted": "READ COMMITTED",
+    "RepeatableRead": "REPEATABLE READ",
+    "Serializable": "SERIALIZABLE",
+}
+
+
+class PostgreSQLDriver(Driver):
+    provider: Provider = "postgresql"
+    max_bind_values = 32766
+
+    def __init__(self, settings: PostgreSQLSettings, *, folder: Path) -> None:
+        """`folder` holds schema.prisma: certificates are named relative to it."""
+        self._settings = settings
+        self._connector = Connector(settings, folder=folder)
+        self._pool = Pool(self._open, limit=settings.connection_limit)
+
+    async def connect(self) -> None:
+        for name in self._settings.unknown:
+            warnings.warn(
+                f"The parameter `{name}` of the database URL is unknown and has no effect.",
+                stacklevel=2,
+            )
+        self._pool.release(await self._acquire())
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def decoder(self, field_type: FieldType) -> Decoder | None:
+        return values.decoder(field_type)
+
+    async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
+        # Through PgBouncer, the server's session that prepares a statement is sure to be the one
+        # that executes it only within a transaction.
+        atomic = atomic or self._settings.pgbouncer
+        while True:
+            session = self._pool.take() or await self._acquire()
+            try:
+                if atomic:
+                    return await self._run_atomic(session, start)
+                return await _drive(session, start())
+            except DriverError:
+                if not session.may_be_replaced(reads_only=reads_only):
+                    raise
+            finally:
+                self._pool.release(session)
+
+    async def begin(
+        self, *, isolation_level: IsolationLevel | None, max_wait: float
+    ) -> PostgreSQLTransaction:
+        sql = self._begin(isolation_level)
+        async with asyncio.timeout(max_wait):
+            while True:
+                session = await self._pool.acquire(timeout=None)
+                try:
+                    await session.begin(sql)
+                except BaseException:
+                    replaceable = session.may_be_replaced(reads_only=False)
+                    self._pool.release(session)
+                    if not replaceable:
+                        raise
+                else:
+                    return PostgreSQLTransaction(session, self._pool)
+
+    def describe(self) -> Mapping[str, float]:
+        return self._pool.describe()
+
+    async def _acquire(self) -> Session:
+        timeout = self._settings.pool_timeout
+        try:
+            return await self._pool.acquire(timeout=timeout)
+        except TimeoutError as error:
+            limit = self._settings.connection_limit
+            raise DriverError("PoolTimeout", timeout=int(timeout or 0), limit=limit) from error
+
+    async def _open(self) -> Session:
+        raw = await self._connector.open()
+        await values.prepare_codecs(raw)
+        settings = self._settings
+        cache_size = 0 if settings.pgbouncer else settings.statement_cache_size
+        return Session(raw, statement_cache_size=cache_size, timeout=settings.socket_timeout)
+
+    async def _run_atomic(self, session: Session, start: Start) -> Any:
+        """A transaction that fails is rolled back by the pool, before it hands the session on."""
+        await session.begin(self._begin(None))
+        result = await _drive(session, start())
+        await session.commit()
+        return result
+
+    def _begin(self, isolation_level: IsolationLevel | None) -> str:
+        sql = "BEGIN"
+        if isolation_level is not None:
+            if isolation_level not in _ISOLATION_LEVELS:
+                raise DriverError("InvalidIsolationLevel", level=isolation_level)
+            sql += f" ISOLATION LEVEL {_ISOLATION_LEVELS[isolation_level]}"
+        if self._settings.pgbouncer and self._settings.schema != "public":
+            sql += f"; SET LOCAL search_path TO {quoted(self._settings.schema)}"
+        return sql
+
+
+class PostgreSQLTransaction(Transaction):
+    def __init__(self, session: Session, pool: Pool) -> None:
+        self._session: Session | None = session
+        self._pool = pool
+
+    async def run(self, start: Start) -> Any:
+        if self._session is None:
+            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+        return await _drive(self._session, start())
+
+    async def commit(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+        try:
+            await session.commit()
+        finally:
+            self._pool.release(session)
+
+    async def rollback(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            if not session.is_closed:
+                await session.rollback()
+        except DriverError:
+            session.terminate()  # which rolls back as well
+        finally:
+            self._pool.release(session)
+
+
+async def _drive(session: Session, program: Program) -> Any:
+    """Hand the program its answers until it returns."""
+    answer: Rows | int | DriverError | None = None
+    try:
+        while True:
+            if isinstance(answer, DriverError):
+                statement, args = program.throw(answer)
+            else:
+                statement, args = program.send(answer)
+            try:
+                answer = await session.execute(statement, args)
+            except DriverError as error:
+                answer = error
+    except StopIteration as done:
+        return done.value
+    finally:
+        program.close()

@@ -1,0 +1,158 @@
+"""The pool of sessions.
+
+asyncpg's own pool costs several times a short query: its reset statement on every release and the
+proxies around each connection. Here a session that needs no reset is handed on at once, those
+who wait are served in order, and one that is closed never comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+
+from ...errors import DriverError
+from .session import Session
+
+
+class Pool:
+    """At most `limit` sessions, opened when they are first needed."""
+
+    def __init__(self, open_session: Callable[[], Awaitable[Session]], *, limit: int) -> None:
+        self._open_session = open_session
+        self._limit = limit
+        self._size = 0  # open, being opened, or promised to one who waits
+        self._idle: list[Session] = []  # the one used last is taken first: its caches are warm
+        self._busy: set[Session] = set()
+        self._waiting: deque[asyncio.Future[Session | None]] = deque()
+        self._cleaning: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def take(self) -> Session | None:
+        """An idle session, without waiting. Then `release` it, whatever became of it."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.is_closed:
+                self._give_up_place()
+                continue
+            self._busy.add(session)
+            return session
+        return None
+
+    async def acquire(self, *, timeout: float | None) -> Session:
+        """An idle session, or a new one, or the first that is released.
+
+        Raises TimeoutError, or the DriverError of a session that could not be opened."""
+        async with asyncio.timeout(timeout):
+            session = self.take()
+            if session is None:
+                session = await self._open_or_wait()
+            return session
+
+    def release(self, session: Session) -> None:
+        if session.is_closed or self._closed:
+            self._discard(session)
+        elif session.needs_cleaning:
+            task = asyncio.get_running_loop().create_task(self._clean(session))
+            self._cleaning.add(task)
+            task.add_done_callback(self._cleaning.discard)
+        else:
+            self._hand_on(session)
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(DriverError("ConnectionClosed"))
+        for task in self._cleaning:
+            task.cancel()
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(session.close() for session in idle))
+        for session in self._busy:
+            session.terminate()
+        await asyncio.sleep(0)  # lets the transports close their sockets
+
+    def describe(self) -> Mapping[str, float]:
+        idle = sum(not session.is_closed for session in self._idle)
+        busy = len(self._busy)
+        return {
+            "connections_open": idle + busy,
+            "connections_busy": busy,
+            "connections_idle": idle,
+        }
+
+    async def _open_or_wait(self) -> Session:
+        if self._closed:
+            raise DriverError("ConnectionClosed")
+        if self._size < self._limit:
+            self._size += 1
+            return await self._open()
+        waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            session = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._return_unused(waiter.result())
+            raise
+        return session or await self._open()
+
+    async def _open(self) -> Session:
+        """In a place that is already counted."""
+        try:
+            session = await self._open_session()
+        except BaseException:
+            self._give_up_place()
+            raise
+        self._busy.add(session)
+        return session
+
+    def _return_unused(self, given: Session | None) -> None:
+        if given is None:
+            self._give_up_place()
+        else:
+            self.release(given)
+
+    def _hand_on(self, session: Session) -> None:
+        session.mark_idle()
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set_result(session)
+        else:
+            self._busy.discard(session)
+            self._idle.append(session)
+
+    def _discard(self, session: Session) -> None:
+        self._busy.discard(session)
+        session.terminate()
+        self._give_up_place()
+
+    def _give_up_place(self) -> None:
+        """Whoever waits first may open a session in it: so all learn soon that the database is
+        away, and none waits for a session that will not come back."""
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set_result(None)
+        else:
+            self._size -= 1
+
+    def _next_waiter(self) -> asyncio.Future[Session | None] | None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    async def _clean(self, session: Session) -> None:
+        """After a cancelled statement, or with a transaction left open."""
+        try:
+            await session.clean()
+        except DriverError:
+            self._discard(session)
+        except asyncio.CancelledError:
+            self._discard(session)
+            raise
+        else:
+            self.release(session)
