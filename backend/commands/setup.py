@@ -11,12 +11,16 @@ from backend.commands import CommandError
 from backend.commands.generate import generate_client
 from backend.core.config import load_settings
 from backend.core.errors import StartupError
+from backend.engine.artifact import StaleClientError, load_artifact
+from backend.engine.datasource import provider_of
 from backend.engine.errors import EngineError
-from backend.engine.generate import StaleClientError, load_artifact
 from backend.engine.migrate.deploy import deploy
+from backend.engine.wasm import modules
+from backend.engine.wasm.compiler import module_file
 from backend.engine.wasm.packages import PackagesError, fetch
 
 PROJECT = Path(__file__).resolve().parents[2]
+NODE_REQUIREMENTS = PROJECT / "requirements-node.txt"
 SCHEMA = PROJECT / "prisma" / "schema.prisma"
 
 
@@ -32,13 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        fetch(SCHEMA.parent, log=_say, node_requirements=PROJECT / "requirements-node.txt")
-    except PackagesError as error:
+        url = load_settings().database_url.get_secret_value()
+        packages = fetch(SCHEMA.parent, log=_say, node_requirements=NODE_REQUIREMENTS)
+        if not _client_is_current():
+            generate_client(SCHEMA, log=_say)
+            modules.load(module_file(packages, provider_of(url)), log=_say)
+        if not arguments.no_migrations:
+            _migrate(url)
+    except (StartupError, PackagesError, EngineError, OSError) as error:
         raise CommandError(str(error)) from error
-    if not _client_is_current():
-        generate_client(SCHEMA, log=_say)
-    if not arguments.no_migrations:
-        _migrate()
     return 0
 
 
@@ -54,12 +60,8 @@ def _client_is_current() -> bool:
     return bool(artifact["source"] == str(SCHEMA))
 
 
-def _migrate() -> None:
-    try:
-        url = load_settings().database_url.get_secret_value()
-        deployed = asyncio.run(deploy(SCHEMA, url, log=_say))
-    except (StartupError, EngineError) as error:
-        raise CommandError(str(error)) from error
+def _migrate(url: str) -> None:
+    deployed = asyncio.run(deploy(SCHEMA, url, log=_say))
     for name in deployed.edited:
         _say(f"Migration `{name}` was edited after it was applied to this database")
     for name in deployed.missing:

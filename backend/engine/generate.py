@@ -62,7 +62,7 @@ def generate(
     `packages` is the node_modules folder with Prisma's packages, by default that of `locate`.
     Raises SchemaError, GenerateError and PackagesMissingError.
     """
-    say = log or _say_nothing
+    say = _say_nothing if log is None else log
     schema_path = schema_path.resolve()
     source, schema = _read_schema(schema_path)
     packages = (packages or npm_packages.locate(schema_path)).resolve()

@@ -47,7 +47,7 @@ class Glue:
     def helpers_of(self, function: GlueFunction) -> dict[str, GlueFunction]:
         """The helpers that `function` uses, directly or through other helpers."""
         used = {"handleError": self.helpers["handleError"]} if function.catches else {}
-        pending = [function]
+        pending = [function, *used.values()]
         while pending:
             for name in _CALLED.findall(pending.pop().body):
                 if name in self.helpers and name not in used:

@@ -118,7 +118,7 @@ class ThrownError(Exception):
     """A JavaScript exception in flight; `value` is any JavaScript value."""
 
     def __init__(self, value: Any) -> None:
-        super().__init__(debug_string(value))
+        super().__init__(to_string(value) if isinstance(value, JSError) else debug_string(value))
         self.value = value
 
 
@@ -297,6 +297,8 @@ def debug_string(value: Any) -> str:
         return f"Object({json.dumps(to_python(value), default=repr, ensure_ascii=False)})"
     if callable(value):
         return "Function"
+    if isinstance(value, JSError):
+        return f"{value}\n{value.properties['stack']}"
     return to_string(value) if not is_object(value) else class_name(value)
 
 

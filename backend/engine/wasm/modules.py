@@ -61,7 +61,7 @@ def load(wasm: Path, *, log: Log | None = None) -> LoadedModule:
     with _loading:
         found = _loaded.get(key)
         if found is None:
-            module = _load_module(wasm, log or _say_on_stderr)
+            module = _load_module(wasm, _say_on_stderr if log is None else log)
             found = _loaded[key] = LoadedModule(_engine(), module, find_glue(wasm))
         return found
 
