@@ -328,7 +328,8 @@ def _utc_milliseconds(value: datetime) -> datetime:
 
 
 def json_text(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, default=_json_default)
+    """Without spaces, as Prisma stores it: SQLite compares JSON values as text."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_json_default)
 
 
 def _json_default(value: Any) -> str:
