@@ -39,23 +39,23 @@ class BootstrapError(Exception):
 
 def bootstrap(*, dev: bool) -> None:
     with exclusive(ROOT):
-        wanted = _wanted()
+        goal = wanted()
         done = _read_stamp()
-        if done is None or any(done.get(key) != wanted[key] for key in ("python", "root", "run")):
+        if done is None or any(done.get(key) != goal[key] for key in ("python", "root", "run")):
             _make_venv("incomplete or out of date" if VENV.exists() else None)
             _install(["requirements.txt"], dev=False)
-            done = {key: wanted[key] for key in ("python", "root", "run")}
-            _write_stamp(done)
-        if done.get("project") != wanted["project"]:
+            done = {key: goal[key] for key in ("python", "root", "run")}
+            write_stamp(done)
+        if done.get("project") != goal["project"]:
             _install_project()
-            done["project"] = wanted["project"]
-            _write_stamp(done)
-        if dev and done.get("dev") != wanted["dev"]:
+            done["project"] = goal["project"]
+            write_stamp(done)
+        if dev and done.get("dev") != goal["dev"]:
             # Everything that both lists hold is pinned to one version, so this only adds.
             STAMP.unlink()
             _install(["requirements-dev.txt"], dev=True)
-            done["dev"] = wanted["dev"]
-            _write_stamp(done)
+            done["dev"] = goal["dev"]
+            write_stamp(done)
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def say(step: str) -> None:
     print(f"set-up: {step}", flush=True)
 
 
-def _wanted() -> dict[str, str]:
+def wanted() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -102,7 +102,7 @@ def _read_stamp() -> dict[str, str] | None:
     return stamp if isinstance(stamp, dict) else None
 
 
-def _write_stamp(stamp: dict[str, str]) -> None:
+def write_stamp(stamp: dict[str, str]) -> None:
     draft = STAMP.with_suffix(".draft")
     draft.write_text(json.dumps(stamp, indent=2) + "\n", "utf-8")
     draft.replace(STAMP)

@@ -39,7 +39,7 @@ class PostgresServer:
     def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.settings = {"fsync": "off", **(settings or {})}
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / "log"
         self._data = folder / "data"
         self._bin = _installed_binaries()
@@ -148,7 +148,7 @@ class PostgresServer:
         return int((self._data / "postmaster.pid").read_text().splitlines()[0])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
