@@ -46,7 +46,10 @@ class Glue:
 
     def helpers_of(self, function: GlueFunction) -> dict[str, GlueFunction]:
         """The helpers that `function` uses, directly or through other helpers."""
-        used = {"handleError": self.helpers["handleError"]} if function.catches else {}
+        used: dict[str, GlueFunction] = {}
+        if function.catches:
+            missing = GlueFunction("handleError", (), "", catches=False)
+            used["handleError"] = self.helpers.get("handleError", missing)
         pending = [function, *used.values()]
         while pending:
             for name in _CALLED.findall(pending.pop().body):

@@ -161,8 +161,12 @@ def _run_npm(npm: tuple[Sequence[str], dict[str, str]], folder: Path) -> None:
     command, environment = npm
     # Scripts of packages never run. The retries bound the wait where there is no network.
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-    retries = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
-    done = _run([*command, "ci", *options, *retries], environment, folder)
+    retries = [
+        "--fetch-retries=2",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=3000",
+    ]
+    done = _run([*command, "ci", *options, *retries, "--fetch-timeout=60000"], environment, folder)
     if done.returncode:
         raise PackagesError(
             "npm could not fetch Prisma's packages. Is the npm registry reachable from here?\n"

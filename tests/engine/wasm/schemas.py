@@ -15,17 +15,17 @@ generator client {
 }
 
 model User {
-  id    Int     @id @default(autoincrement())
-  email String  @unique
-  age   Int     @default(18)
-  score Float   @default(1.5)
+  id    Int    @id @default(autoincrement())
+  email String @unique
+  age   Int    @default(18)
+  score Float  @default(1.5)
   posts Post[]
 }
 
 model Post {
-  id       String  @id @default(cuid())
+  id       String @id @default(cuid())
   title    String
-  author   User?   @relation(fields: [authorId], references: [id])
+  author   User?  @relation(fields: [authorId], references: [id])
   authorId Int?
 }
 """

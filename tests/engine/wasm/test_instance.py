@@ -10,6 +10,7 @@ import pytest
 import wasmtime
 
 from backend.engine.wasm import modules
+from backend.engine.wasm.imports import UnknownImportError
 from backend.engine.wasm.instance import Instance, WasmPanicError
 from backend.engine.wasm.javascript import UNDEFINED, BigInt, ThrownError
 from backend.engine.wasm.modules import LoadedModule
@@ -101,7 +102,7 @@ def test_an_instance_that_was_dropped_is_given_back(schema_module: LoadedModule)
 
 
 def test_a_panicked_instance_is_made_anew(schema_module: LoadedModule) -> None:
-    started = []
+    started: list[Instance] = []
     renewing = RenewingInstance(schema_module, started.append)
     with renewing.entered() as (first, _), pytest.raises(WasmPanicError):
         first.call("debug_panic")
@@ -170,7 +171,7 @@ export function __wbg_is_undefined_1(arg0) {
 
 
 @pytest.fixture
-def small_module(tmp_path: Path, cache: Path, schema_module: LoadedModule) -> LoadedModule:
+def small_module(tmp_path: Path, schema_module: LoadedModule, cache: Path) -> LoadedModule:
     """A module that does little else than call its imports; some helpers are Prisma's."""
     text = schema_module.glue.read_text()
     start = text.index("let cachedTextDecoder")
@@ -189,6 +190,20 @@ def test_an_error_that_rust_expects_is_stored_for_it(small_module: LoadedModule)
     assert str(stored) == "TypeError: Cannot read properties of null (reading 'a')"
     assert not instance.is_poisoned
     instance.close()
+
+
+def test_an_import_that_the_glue_lacks_is_named(small_module: LoadedModule) -> None:
+    text = small_module.glue.read_text()
+    small_module.glue.write_text(text.replace("__wbg_same_1", "__wbg_same_2"))
+    with pytest.raises(UnknownImportError, match="the import __wbg_same_1 is not in"):
+        Instance(small_module)
+
+
+def test_a_missing_helper_is_named(small_module: LoadedModule) -> None:
+    text = small_module.glue.read_text()
+    small_module.glue.write_text(text.replace(HANDLE_ERROR, ""))
+    with pytest.raises(UnknownImportError, match="__wbg_get_1 uses the glue's helper handleError"):
+        Instance(small_module)
 
 
 def test_values_cross_the_border_as_in_javascript(small_module: LoadedModule) -> None:
