@@ -183,7 +183,7 @@ def temporary_server(*, settings: Mapping[str, str] | None = None) -> Iterator[P
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(immediately=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,6 +18,11 @@ from .values import Encoder, encoders, raw_columns
 CLEANING_SECONDS = 5
 """How long PostgreSQL may take to give up a cancelled statement."""
 
+_OUTDATED = (
+    asyncpg.InvalidCachedStatementError,  # a table has changed since it was prepared
+    asyncpg.InvalidSQLStatementNameError,  # somebody's DEALLOCATE or DISCARD
+)
+
 
 class Session:
     """`raw` keeps no statements of its own: those here know the encoders of their arguments."""
@@ -77,8 +82,7 @@ class Session:
             self._prepared.move_to_end(statement.sql)
         try:
             return await self._execute(prepared, statement, args)
-        except asyncpg.InvalidCachedStatementError as error:
-            # A table has changed since; nothing was executed.
+        except _OUTDATED as error:  # nothing was executed
             self._prepared.clear()
             if self.is_in_transaction:
                 self._met_stale_plan = True
@@ -137,8 +141,7 @@ class Session:
         try:
             status: str = await self._raw.execute(sql, timeout=self._timeout)
         except FAILURES as error:
-            self._note_failure(error)
-            raise translate(error) from error
+            raise self._failed(error) from error
         self._is_interrupted = False
         return status
 
@@ -151,12 +154,11 @@ class Session:
         self._is_interrupted = True
         try:
             records = await prepared.fetch(*encoded, timeout=self._timeout)
-        except asyncpg.InvalidCachedStatementError:
+        except _OUTDATED:
             self._is_interrupted = False
             raise
         except FAILURES as error:
-            self._note_failure(error)
-            raise translate(error) from error
+            raise self._failed(error) from error
         self._is_interrupted = False
         return prepared.answer(statement, records)
 
@@ -170,8 +172,7 @@ class Session:
         try:
             raw = await self._raw.prepare(statement.sql, name=name, timeout=self._timeout)
         except FAILURES as error:
-            self._note_failure(error)
-            raise translate(error) from error
+            raise self._failed(error) from error
         self._is_interrupted = False
         prepared = _Prepared(raw, statement)
         if self._cache_size > 0:
@@ -180,12 +181,15 @@ class Session:
             self._prepared[statement.sql] = prepared
         return prepared
 
-    def _note_failure(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> DriverError:
         if isinstance(error, asyncpg.OutdatedSchemaCacheError):
             self._prepared.clear()
         self._is_interrupted = not isinstance(
             error, (asyncpg.PostgresError, asyncpg.InterfaceError)
         )
+        if isinstance(error, asyncpg.InterfaceError) and self.is_closed:
+            return DriverError("ConnectionClosed", original_message=str(error))
+        return translate(error)
 
 
 class _Prepared:
@@ -235,7 +239,7 @@ class _Prepared:
 
 def _transaction_with_stale_plan() -> DriverError:
     """The statement aborted its transaction, which can be run again as it was."""
-    message = "a table has changed since this statement was prepared"
+    message = "the statement has to be prepared again, for a changed table"
     return DriverError("TransactionWriteConflict", original_code="0A000", original_message=message)
 
 
