@@ -18,11 +18,10 @@ def main() -> int:
     sys.path.insert(0, sys.argv[1])
     sys.path.append(os.getcwd())  # partial_type_generator may name a module of the project
     import pydantic
+    from prisma import config
     from prisma.generator import Generator
     from prisma.generator.errors import PartialTypeGeneratorError
     from prisma.generator.models import PythonData
-
-    from prisma import config
 
     data = json.load(sys.stdin)
     data["version"] = config.expected_engine_version  # the generator refuses any other
