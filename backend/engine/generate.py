@@ -38,8 +38,6 @@ from .wasm.schema import (
 
 PROVIDERS = ("sqlite", "postgresql")
 
-#: Where Prisma Client Python looks for a partial type generator that is not named.
-_PARTIAL_TYPES = Path("prisma/partial_types.py")
 _RENDER = Path(__file__).with_name("render_client.py")
 Log = Callable[[str], None]
 
@@ -208,24 +206,12 @@ def _render(data: dict[str, Any], folder: Path, artifact: dict[str, Any], log: L
         with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as stage:
             package = Path(stage, "prisma")
             _copy_package(package)
-            in_place = _has_partial_types(data["generator"]) and folder != _installed_package()
-            target = folder if in_place else package
-            if in_place:
-                _withdraw(folder)
-            data["generator"]["output"]["value"] = str(target)
-            _run_generator(data, stage, log)
-            write_artifact(target, artifact)
-            if not in_place:
-                _publish(package, folder)
+            data["generator"]["output"]["value"] = str(package)
+            _run_generator(data, stage, folder, log)
+            write_artifact(package, artifact)
+            _publish(package, folder)
     except OSError as error:
         raise GenerateError(f"{folder} cannot be written: {error}") from error
-
-
-def _has_partial_types(generator: dict[str, Any]) -> bool:
-    """Whether a script of the user's makes partial types. It imports the models of the client
-    that is being rendered: from `prisma`, which the stage provides, or where the client has an
-    output of its own, from there, so that this client cannot be rendered elsewhere first."""
-    return "partial_type_generator" in generator["config"] or _PARTIAL_TYPES.exists()
 
 
 def _copy_package(target: Path) -> None:
@@ -238,9 +224,9 @@ def _copy_package(target: Path) -> None:
             shutil.copyfile(Path(str(file.locate())), place)
 
 
-def _run_generator(data: dict[str, Any], stage: str, log: Log) -> None:
+def _run_generator(data: dict[str, Any], stage: str, folder: Path, log: Log) -> None:
     done = subprocess.run(
-        [sys.executable, "-P", str(_RENDER), stage],
+        [sys.executable, "-P", str(_RENDER), stage, str(folder)],
         input=json.dumps(data),
         env={**os.environ, "PRISMA_GENERATOR_INVOCATION": "true"},
         capture_output=True,
