@@ -26,6 +26,12 @@ from backend.engine.errors import EngineError
 
 FILE = "prisma.toml"
 
+VIRTUAL_TABLE_PARTS = (
+    "data", "idx", "content", "docsize", "config", "segments", "segdir", "stat",  # fts5, fts4
+    "node", "rowid", "parent",  # rtree
+)  # fmt: skip
+"""SQLite keeps a virtual table's data in tables of its name with one of these endings."""
+
 
 @dataclass(frozen=True, slots=True)
 class MigrateConfig:
@@ -38,8 +44,12 @@ class MigrateConfig:
     external_enums: tuple[str, ...] = ()
 
     def is_external(self, table: str) -> bool:
+        """Also for what SQLite makes beside a virtual table that is named (`search_data`, ...)."""
+        owners = {table, *(table.removesuffix(f"_{part}") for part in VIRTUAL_TABLE_PARTS)}
         return any(
-            fnmatchcase(table, pattern.rpartition(".")[2]) for pattern in self.external_tables
+            fnmatchcase(owner, pattern.rpartition(".")[2])
+            for pattern in self.external_tables
+            for owner in owners
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from backend.engine.errors import DriverError, EngineError
 from backend.engine.migrate.config import MigrateConfig, load_config
 from backend.engine.migrate.databases.database import Database, Log, ScriptError, explained
+from backend.engine.migrate.failure import failed_migration
 from backend.engine.migrate.folder import Migration, locate
 from backend.engine.migrate.history import AppliedMigration, Comparison, History, compare
 from backend.engine.migrate.target import open_database, parse_target
@@ -21,6 +22,9 @@ from backend.engine.migrate.target import open_database, parse_target
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for another deploy. Prisma gives up after 10, which fails the second of two
 replicas that start together as soon as a migration takes longer."""
+
+
+WAITING = "Waiting for another migration of this database to finish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,7 @@ async def apply(
     history = History(database)
     found = compare(migrations, await history.read())
     if not found.up_to_date:
-        await database.lock(
-            lock_timeout, lambda: log("Waiting for another migration of this database to finish")
-        )
+        await database.lock(lock_timeout, lambda: log(WAITING))
         rows = await history.read()  # what the other one did while we waited
         found = compare(migrations, rows)
         refuse_failed(found.failed)
@@ -132,7 +134,7 @@ async def _begin_history(database: Database, history: History, config: MigrateCo
             "prisma.toml.",
             {"tables": strangers},
         )
-    await history.create()
+    await history.create_if_missing()
 
 
 async def _apply_one(database: Database, history: History, migration: Migration) -> None:
@@ -150,44 +152,3 @@ async def _apply_one(database: Database, history: History, migration: Migration)
             await history.record_rolled_back(row_id)
         raise
     await history.record_finished(row_id)
-
-
-def failed_migration(name: str, failure: ScriptError) -> EngineError:
-    """P3018, with Prisma's text and then what it does not say: where, and what stayed."""
-    where = ""
-    if failure.line is not None:
-        where += f"\nLine {failure.line} of {name}/migration.sql"
-        where += ":\n" if failure.statement else "\n"
-    elif failure.statement:
-        where += "\nStatement:\n"
-    if failure.statement:
-        where += _excerpt(failure.statement)
-    if failure.undone:
-        state = "Nothing of this migration is left in the database."
-    elif failure.applied:
-        state = f"The {failure.applied} statements before it took effect and stay."
-    else:
-        state = "Some of its statements may have taken effect."
-    return EngineError(
-        "P3018",
-        "A migration failed to apply. New migrations cannot be applied before the error is "
-        "recovered from. Read more about how to resolve migration issues in a production "
-        "database: https://pris.ly/d/migrate-resolve\n\n"
-        f"Migration name: {name}\n\n"
-        f"Database error code: {failure.code}\n\n"
-        f"Database error:\n{failure.message}\n{where}\n{state}",
-        {
-            "migration_name": name,
-            "database_error_code": failure.code,
-            "database_error": failure.message,
-            "line": failure.line,
-            "statement": failure.statement,
-            "undone": failure.undone,
-        },
-    )
-
-
-def _excerpt(statement: str) -> str:
-    lines = statement.splitlines()
-    shown = lines if len(lines) <= 12 else [*lines[:12], f"... {len(lines) - 12} more lines"]
-    return "".join(f"  {line}\n" for line in shown)

@@ -66,8 +66,9 @@ class History:
     async def exists(self) -> bool:
         return await self._database.has_history()
 
-    async def create(self) -> None:
-        await self._database.create_history()
+    async def create_if_missing(self) -> None:
+        if not await self._database.has_history():
+            await self._database.create_history()
 
     async def read(self) -> list[AppliedMigration]:
         """All rows, oldest first; none when there is no table."""

@@ -1,18 +1,19 @@
-"""Where migrations run: a database URL, read as Prisma reads it."""
+"""Where migrations run: a database URL, read as the engine reads it."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING
 
+from backend.engine.datasource import provider_of, sqlite_path
 from backend.engine.drivers.driver import Provider
 from backend.engine.errors import EngineError
 from backend.engine.migrate.databases.database import Database, Log
 
-_SSL_FILES = ("sslcert", "sslkey", "sslrootcert", "sslpassword")
+if TYPE_CHECKING:
+    from backend.engine.drivers.postgresql.url import PostgreSQLSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,50 +23,76 @@ class Target:
     """The database's name, or the file's."""
     location: str
     """Where it is, for people: `localhost:5432`, or the file's URL."""
-    path: str = ""
-    """SQLite: the file."""
-    parameters: dict[str, Any] = field(default_factory=dict, repr=False)
-    """PostgreSQL: the parameters of asyncpg.connect."""
-    schema: str | None = None
-    """PostgreSQL: the schema in the database."""
+    folder: Path
+    """That of schema.prisma."""
+    path: Path | None = None
+    """SQLite: the file, None for a database in memory."""
+    postgresql: PostgreSQLSettings | None = field(default=None, repr=False)
+
+    @property
+    def schema(self) -> str:
+        """The PostgreSQL schema."""
+        return self.postgresql.schema if self.postgresql else ""
 
     def describe(self) -> str:
         """Prisma's line about it (printDatasource)."""
-        pretty = "SQLite" if self.provider == "sqlite" else "PostgreSQL"
-        text = f'Datasource "db": {pretty} database "{self.name}"'
-        if self.provider == "postgresql":
-            text += f', schema "{self.schema or "public"}"'
-        return f'{text} at "{self.location}"'
+        if self.provider == "sqlite":
+            return f'Datasource "db": SQLite database "{self.name}" at "{self.location}"'
+        return (
+            f'Datasource "db": PostgreSQL database "{self.name}", schema "{self.schema}" '
+            f'at "{self.location}"'
+        )
 
 
 def parse_target(url: str, *, base: Path) -> Target:
-    """`base`: the folder of schema.prisma, to which a relative `file:` path is relative."""
-    if url.startswith("file:"):
-        return _sqlite(url, base)
-    if url.startswith(("postgresql://", "postgres://")):
-        return _postgresql(url)
-    raise EngineError(
-        "P1013",
-        "The provided database string is invalid. The URL must start with the protocol `file:`, "
-        "`postgresql://` or `postgres://`.",
-    )
+    """`base`: the folder of schema.prisma. Raises EngineError P1013."""
+    if provider_of(url) == "sqlite":
+        path = sqlite_path(url, folder=base)
+        name = path.name if path else ":memory:"
+        return Target("sqlite", name, url.partition("?")[0], base, path=path)
+    # asyncpg, which these load, costs what SQLite's users need not pay.
+    from backend.engine.drivers.postgresql.url import parse_url
+    from backend.engine.migrate.databases.postgresql import address
+
+    settings = parse_url(url)
+    return Target("postgresql", settings.database, address(settings), base, postgresql=settings)
 
 
 async def open_database(target: Target, *, create: bool, log: Log) -> Database:
     """Connect; where the database is missing, make it if `create`, else raise P1003."""
-    if target.provider == "sqlite":
-        return await _open_sqlite(target, create=create, log=log)
-    return await _open_postgresql(target, create=create, log=log)
+    if target.postgresql is not None:
+        return await _open_postgresql(target, target.postgresql, create=create, log=log)
+    return await _open_sqlite(target, create=create, log=log)
+
+
+async def open_shadow(target: Target, shadow_url: str | None) -> Database:
+    """An empty database in which the migrations are tried; gone, or emptied, when closed."""
+    if target.postgresql is None:
+        from backend.engine.migrate.databases.sqlite import SqliteDatabase
+
+        memory = SqliteDatabase(None)
+        await memory.connect()
+        return memory
+    from backend.engine.migrate.databases.shadow import create_shadow, empty_shadow
+
+    if shadow_url is None:
+        return await create_shadow(target.postgresql, folder=target.folder)
+    given = parse_target(shadow_url, base=target.folder).postgresql
+    if given is None:
+        raise EngineError(None, "SHADOW_DATABASE_URL must name a PostgreSQL database.")
+    return await empty_shadow(given, folder=target.folder)
 
 
 async def _open_sqlite(target: Target, *, create: bool, log: Log) -> Database:
     from backend.engine.migrate.databases.sqlite import SqliteDatabase
 
-    missing = _is_missing(target.path)
+    missing = target.path is not None and _is_missing(target.path)
     if missing and not create:
-        raise EngineError("P1003", f"Database `{target.name}` does not exist at `{target.path}`.")
-    if missing:
-        os.makedirs(os.path.dirname(target.path), exist_ok=True)
+        raise EngineError(
+            "P1003", f"Database `{target.name}` does not exist at `{target.location}`."
+        )
+    if target.path is not None and missing:
+        os.makedirs(target.path.parent, exist_ok=True)
     database = SqliteDatabase(target.path)
     await database.connect()
     if missing:
@@ -73,60 +100,23 @@ async def _open_sqlite(target: Target, *, create: bool, log: Log) -> Database:
     return database
 
 
-def _is_missing(path: str) -> bool:
-    """An empty file is a database too, but a new one (Prisma says `created` for it as well)."""
-    return path != ":memory:" and not (os.path.exists(path) and os.path.getsize(path))
+def _is_missing(path: Path) -> bool:
+    """An empty file is a database too, but one without anything in it."""
+    return not (path.exists() and path.stat().st_size)
 
 
-async def _open_postgresql(target: Target, *, create: bool, log: Log) -> Database:
-    # The import of asyncpg costs 60 ms that SQLite's users need not pay.
-    from backend.engine.migrate.databases import postgresql
+async def _open_postgresql(
+    target: Target, settings: PostgreSQLSettings, *, create: bool, log: Log
+) -> Database:
+    from backend.engine.migrate.databases.postgresql import PostgresqlDatabase, create_database
 
-    database = postgresql.PostgresqlDatabase(
-        target.parameters, schema=target.schema, name=target.name
-    )
+    database = PostgresqlDatabase(settings, folder=target.folder)
     try:
         await database.connect()
     except EngineError as error:
         if error.code != "P1003" or not create:
             raise
-        await postgresql.create_database(target.parameters)
+        await create_database(settings, folder=target.folder)
         log(f"PostgreSQL database {target.name} created at {target.location}")
         await database.connect()
     return database
-
-
-def _sqlite(url: str, base: Path) -> Target:
-    name = unquote(url.removeprefix("file:").partition("?")[0]).removeprefix("//")
-    if not name:
-        raise EngineError("P1013", "The provided database string is invalid: it names no file.")
-    if name == ":memory:":
-        return Target("sqlite", name, url, path=name)
-    path = base / name
-    return Target("sqlite", path.name, f"file:{name}", path=str(path))
-
-
-def _postgresql(url: str) -> Target:
-    parts = urlsplit(url)
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    try:
-        port = parts.port or 5432
-    except ValueError as error:
-        raise EngineError("P1013", f"The provided database string is invalid: {error}") from error
-    parameters: dict[str, Any] = {
-        "host": given.get("host") or unquote(parts.hostname or "localhost"),
-        "port": port,
-        "user": unquote(parts.username or "") or None,
-        "password": unquote(parts.password or "") or None,
-        "database": unquote(parts.path.lstrip("/")) or "postgres",
-        "timeout": float(given.get("connect_timeout") or 5) or None,
-    }
-    host = str(parameters["host"])
-    location = f"unix:{host}" if host.startswith("/") else f"{host}:{port}"
-    return Target(
-        "postgresql",
-        str(parameters["database"]),
-        location,
-        parameters=parameters,
-        schema=given.get("schema"),
-    )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from backend.engine.drivers.driver import Provider
-from backend.engine.errors import DriverError, EngineError, user_facing
-from backend.engine.migrate.databases.database import Database, Rows, ScriptError
+from backend.engine.drivers.postgresql.connect import Connector, RawConnection, quoted
+from backend.engine.drivers.postgresql.errors import FAILURES, translate
+from backend.engine.drivers.postgresql.url import PostgreSQLSettings
+from backend.engine.errors import DriverError, EngineError
+from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
 from backend.engine.migrate.statements import ScriptStatement, line_of, split
 
 MIGRATE_LOCK = 72707369
@@ -34,31 +38,26 @@ CREATE TABLE _prisma_migrations (
 class PostgresqlDatabase(Database):
     provider: Provider = "postgresql"
 
-    def __init__(
-        self, parameters: Mapping[str, Any], *, schema: str | None = None, name: str = ""
-    ) -> None:
-        """`parameters` of asyncpg.connect; `schema` is made if there is none, and used first."""
-        self.parameters = parameters
-        self.schema = schema or "public"
-        self.name = name or str(parameters.get("database", ""))
-        self._connection: asyncpg.Connection[Any] | None = None
+    def __init__(self, settings: PostgreSQLSettings, *, folder: Path) -> None:
+        """`folder` is that of schema.prisma; a schema that is not there is made."""
+        self.settings = settings
+        self.folder = folder
+        self.name = settings.database
+        self.schema = settings.schema
+        self._connection: RawConnection | None = None
 
     async def connect(self) -> None:
         """Raises EngineError (P1000, P1001, P1003, P1010, P1011)."""
-        self._connection = await connect(self.parameters)
-        if self.schema != "public":
-            quoted = '"' + self.schema.replace('"', '""') + '"'
-            await self.execute("SET client_min_messages = warning")
-            if not (await self._exists("pg_namespace", "nspname", self.schema)):
-                await self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
-            await self.execute(f"SET search_path = {quoted}")
+        self._connection = await connect(self.settings, folder=self.folder)
+        if self.schema != "public" and not await self._has_schema():
+            await self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.schema)}")
 
     async def query(self, sql: str, args: Sequence[Any] = ()) -> Rows:
         try:
             statement = await self._open().prepare(sql, name="")
             records = await statement.fetch(*args)
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
-            raise driver_error(error) from error
+        except FAILURES as error:
+            raise translate(error) from error
         attributes = statement.get_attributes()
         return Rows(
             tuple(attribute.name for attribute in attributes),
@@ -69,8 +68,8 @@ class PostgresqlDatabase(Database):
     async def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
         try:
             status = await self._open().execute(sql, *args)
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
-            raise driver_error(error) from error
+        except FAILURES as error:
+            raise translate(error) from error
         count = status.rpartition(" ")[2] if status else ""
         return int(count) if count.isdigit() else 0
 
@@ -104,7 +103,7 @@ class PostgresqlDatabase(Database):
                 raise
             raise EngineError(
                 "P1002",
-                f"The database server at `{self.address()}` was reached but timed out.\n\n"
+                f"The database server at `{address(self.settings)}` was reached but timed out.\n\n"
                 "Context: Timed out trying to acquire a postgres advisory lock "
                 f"(SELECT pg_advisory_lock({MIGRATE_LOCK})). Timeout: {timeout * 1000:.0f}ms. "
                 "See https://pris.ly/d/migrate-advisory-locking for details.",
@@ -151,26 +150,23 @@ class PostgresqlDatabase(Database):
             "  (SELECT 1 FROM pg_depend d"
             "  WHERE d.objid = t.oid AND d.classid = 'pg_type'::regclass AND d.deptype = 'e')"
             " ORDER BY name",
-            ('"' + self.schema.replace('"', '""') + '"',),
+            (quoted(self.schema),),
         )
         return [record[0] for record in found.records]
 
-    def address(self) -> str:
-        return address(self.parameters)
-
-    def _open(self) -> asyncpg.Connection[Any]:
+    def _open(self) -> RawConnection:
         if self._connection is None:
             raise DriverError("ConnectionClosed")
         return self._connection
 
-    async def _exists(self, catalog: str, column: str, name: str) -> bool:
-        found = await self.query(f"SELECT 1 FROM {catalog} WHERE {column} = $1", (name,))
+    async def _has_schema(self) -> bool:
+        found = await self.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", (self.schema,))
         return bool(found.records)
 
     async def _run_whole(self, script: str, statements: Sequence[ScriptStatement]) -> None:
         try:
             await self._open().execute(script)
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             position = _position(error)
             line = None if position is None else line_of(script, position)
             undone = len(statements) == 1 or not any(map(steers_transaction, statements))
@@ -191,7 +187,7 @@ class PostgresqlDatabase(Database):
                     current = statement
                     await connection.execute(statement.text)
                 current = None
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             if current is None:  # what is checked only at the end, or a lost connection
                 failure = _script_failed(error, statement="COMMIT", line=None, undone=True)
             else:
@@ -203,43 +199,45 @@ class PostgresqlDatabase(Database):
             raise failure from error
 
 
-async def connect(parameters: Mapping[str, Any]) -> asyncpg.Connection[Any]:
-    """An asyncpg connection. Raises EngineError (P1000, P1001, P1003, P1010, P1011)."""
+async def connect(settings: PostgreSQLSettings, *, folder: Path) -> RawConnection:
+    """Raises EngineError (P1000, P1001, P1003, P1010, P1011)."""
     try:
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            **parameters,
-            statement_cache_size=0,
-            server_settings={"timezone": "UTC"},
-        )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise user_facing(connect_error(error, parameters)) from error
-    return connection
+        return await Connector(settings, folder=folder).open()
+    except DriverError as error:
+        raise explained(error) from error
 
 
-def address(parameters: Mapping[str, Any]) -> str:
-    host = str(parameters.get("host") or "localhost")
-    if host.startswith("/"):
-        return f"unix:{host}"
-    return f"{host}:{parameters.get('port') or 5432}"
+def address(settings: PostgreSQLSettings) -> str:
+    if settings.host.startswith("/"):
+        return f"unix:{settings.host}"
+    return f"{settings.host}:{settings.port}"
 
 
-async def create_database(parameters: Mapping[str, Any]) -> None:
-    """Create the database that `parameters` name, over one that every server has."""
-    name = str(parameters["database"]).replace('"', '""')
+async def create_database(settings: PostgreSQLSettings, *, folder: Path) -> None:
+    """Create the database that `settings` name, over one that every server has. Raises
+    EngineError P3000."""
     try:
-        connection = await connect({**parameters, "database": "postgres"})
+        server = await connect(dataclasses.replace(settings, database="postgres"), folder=folder)
     except EngineError:
-        connection = await connect({**parameters, "database": "template1"})
+        server = await connect(dataclasses.replace(settings, database="template1"), folder=folder)
     try:
         # Somebody else was quicker: seen by the server early, or only in its catalog.
         with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-            await connection.execute(f'CREATE DATABASE "{name}"')
+            await server.execute(f"CREATE DATABASE {quoted(settings.database)}")
     except asyncpg.PostgresError as error:
         raise EngineError(
             "P3000", f"Failed to create database: {error}", {"database_error": str(error)}
         ) from error
     finally:
-        await connection.close()
+        await server.close()
+
+
+async def drop_database(settings: PostgreSQLSettings, *, folder: Path) -> None:
+    server = await connect(dataclasses.replace(settings, database="postgres"), folder=folder)
+    try:
+        await server.execute(f"DROP DATABASE IF EXISTS {quoted(settings.database)} WITH (FORCE)")
+    finally:
+        await server.close()
 
 
 def steers_transaction(statement: ScriptStatement) -> bool:
@@ -247,60 +245,6 @@ def steers_transaction(statement: ScriptStatement) -> bool:
         statement.words[0] in ("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT")
         or statement.words[:2]
         in (("START", "TRANSACTION"), ("PREPARE", "TRANSACTION"), ("VACUUM",))
-    )
-
-
-def connect_error(error: BaseException, parameters: Mapping[str, Any]) -> DriverError:
-    message = str(error) or type(error).__name__
-    original = {
-        "original_code": getattr(error, "sqlstate", None),
-        "original_message": message,
-    }
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
-        return DriverError("AuthenticationFailed", user=parameters.get("user"), **original)
-    if isinstance(error, asyncpg.InvalidCatalogNameError):
-        return DriverError("DatabaseDoesNotExist", db=parameters.get("database"), **original)
-    if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return DriverError("DatabaseAccessDenied", db=parameters.get("database"), **original)
-    if isinstance(error, asyncpg.TooManyConnectionsError):
-        return DriverError("TooManyConnections", cause=message, **original)
-    if isinstance(error, ssl.SSLError) or "SSL" in message:
-        return DriverError("TlsConnectionError", reason=message, **original)
-    host, _, port = address(parameters).rpartition(":")
-    return DriverError("DatabaseNotReachable", host=host, port=port, **original)
-
-
-def driver_error(error: BaseException) -> DriverError:
-    """The schema engine's kinds for PostgreSQL's errors (adapter-pg 7.10, errors.ts)."""
-    if not isinstance(error, asyncpg.PostgresError):
-        return DriverError("ConnectionClosed", original_message=str(error))
-    fields = error.as_dict()
-    code, message = fields.get("sqlstate"), fields.get("message", "")
-    original = {"original_code": code, "original_message": message}
-    named = message.split('"')[1] if message.count('"') >= 2 else None
-    constraint = {"index": fields["constraint_name"]} if "constraint_name" in fields else {}
-    if code == "23505":
-        return DriverError("UniqueConstraintViolation", constraint=constraint, **original)
-    if code == "23502":
-        columns = {"fields": [fields["column_name"]]} if "column_name" in fields else {}
-        return DriverError("NullConstraintViolation", constraint=columns, **original)
-    if code == "23503":
-        return DriverError("ForeignKeyConstraintViolation", constraint=constraint, **original)
-    if code == "42P01":
-        return DriverError("TableDoesNotExist", table=named, **original)
-    if code == "42703":
-        return DriverError("ColumnNotFound", column=named, **original)
-    if code in ("40001", "40P01"):
-        return DriverError("TransactionWriteConflict", **original)
-    return DriverError(
-        "postgres",
-        code=code,
-        severity=fields.get("severity", "ERROR"),
-        message=message,
-        detail=fields.get("detail"),
-        column=fields.get("column_name"),
-        hint=fields.get("hint"),
-        **original,
     )
 
 

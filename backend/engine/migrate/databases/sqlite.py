@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import sqlite3
@@ -17,11 +18,6 @@ from backend.engine.drivers.driver import Provider
 from backend.engine.errors import DriverError, EngineError
 from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
 from backend.engine.migrate.statements import ScriptStatement, split
-
-try:
-    import fcntl
-except ImportError:  # Windows: no advisory lock, see `lock`
-    fcntl = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
@@ -43,11 +39,10 @@ CREATE TABLE "_prisma_migrations" (
 class SqliteDatabase(Database):
     provider: Provider = "sqlite"
 
-    def __init__(self, path: str) -> None:
-        """`path` of the file, which is created when there is none, or `:memory:`."""
+    def __init__(self, path: Path | None) -> None:
+        """`path` of the file, which is created when there is none; None: a database in memory."""
         self.path = path
-        self.name = path if path == ":memory:" else Path(path).name
-        self._folder = Path(path).resolve().parent
+        self.name = ":memory:" if path is None else path.name
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="migrate-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._lock_descriptor: int | None = None
@@ -61,7 +56,9 @@ class SqliteDatabase(Database):
             if driver_error(error).kind == "SocketTimeout":
                 raise explained(driver_error(error)) from error
             raise EngineError(
-                "P1003", f"Database `{self.path}` cannot be opened: {error}", {"path": self.path}
+                "P1003",
+                f"Database `{self.name}` cannot be opened: {error}",
+                {"path": str(self.path)},
             ) from error
 
     async def query(self, sql: str, args: Sequence[Any] = ()) -> Rows:
@@ -79,11 +76,11 @@ class SqliteDatabase(Database):
     async def lock(self, timeout: float, waiting: Callable[[], None]) -> None:
         """An advisory lock on the folder of the file: the system drops it with the process, and
         nothing is left on the disk. (A lock on the database file itself would, when closed, drop
-        the locks that SQLite holds there.) Without one, as on Windows, SQLite's own lock
-        still keeps two processes from recording one migration twice."""
-        if fcntl is None or self.path == ":memory:" or self._lock_descriptor is not None:
+        the locks that SQLite holds there.)"""
+        if self.path is None or self._lock_descriptor is not None:
             return
-        self._lock_descriptor = os.open(self._folder, os.O_RDONLY)
+        folder = self.path.parent
+        self._lock_descriptor = os.open(folder, os.O_RDONLY)
         deadline = time.monotonic() + timeout
         told = False
         while not _try_lock(self._lock_descriptor):
@@ -95,7 +92,7 @@ class SqliteDatabase(Database):
                     "P1002",
                     f"The database `{self.name}` was reached but timed out.\n\nContext: Timed out "
                     "trying to acquire the lock that keeps two migrations apart (flock on "
-                    f"{self._folder}). Timeout: {timeout * 1000:.0f}ms.",
+                    f"{folder}). Timeout: {timeout * 1000:.0f}ms.",
                 )
             await asyncio.sleep(0.05)
 
@@ -157,7 +154,10 @@ class SqliteDatabase(Database):
 
     def _open(self) -> None:
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            self.path or ":memory:",
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
         )
         self._connection = connection
         connection.execute("PRAGMA foreign_keys = ON")

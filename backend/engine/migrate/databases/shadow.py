@@ -1,0 +1,54 @@
+"""Shadow databases on PostgreSQL: where migrations are tried before they are believed."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from pathlib import Path
+
+from backend.engine.drivers.postgresql.connect import quoted
+from backend.engine.drivers.postgresql.url import PostgreSQLSettings
+from backend.engine.errors import EngineError
+from backend.engine.migrate.databases.postgresql import (
+    PostgresqlDatabase,
+    create_database,
+    drop_database,
+)
+
+
+class ShadowDatabase(PostgresqlDatabase):
+    """A database made for one use on the server of another; `close` drops it."""
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await super().close()
+            await drop_database(self.settings, folder=self.folder)
+
+
+async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> ShadowDatabase:
+    """Raises EngineError P3014 where the user may not create databases."""
+    name = f"prisma_migrate_shadow_db_{uuid.uuid4()}"
+    settings = dataclasses.replace(settings, database=name)
+    try:
+        await create_database(settings, folder=folder)
+    except EngineError as error:
+        raise EngineError(
+            "P3014",
+            "Prisma Migrate could not create the shadow database. Please make sure the database "
+            "user has permission to create databases. Read more about the shadow database (and "
+            "workarounds) at https://pris.ly/d/migrate-shadow\n\n"
+            f"Original error: {error}\n\n"
+            "Or name another database, which may be emptied, in the variable SHADOW_DATABASE_URL.",
+        ) from error
+    database = ShadowDatabase(settings, folder=folder)
+    await database.connect()
+    return database
+
+
+async def empty_shadow(settings: PostgreSQLSettings, *, folder: Path) -> PostgresqlDatabase:
+    """A shadow database that the user gives: all that it holds is dropped."""
+    database = PostgresqlDatabase(settings, folder=folder)
+    await database.connect()
+    schema = quoted(database.schema)
+    await database.run_script(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")
+    return database

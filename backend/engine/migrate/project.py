@@ -1,0 +1,114 @@
+"""One schema, one database, one history, and the schema engine over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.engine.drivers.driver import Provider
+from backend.engine.errors import DriverError
+from backend.engine.migrate.config import MigrateConfig, load_config
+from backend.engine.migrate.databases.database import Database, Log, explained
+from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING
+from backend.engine.migrate.external import schema_filter
+from backend.engine.migrate.folder import Migration, MigrationFolder, locate
+from backend.engine.migrate.target import Target, open_database, open_shadow, parse_target
+
+if TYPE_CHECKING:
+    from backend.engine.migrate.engine import Schema, SchemaEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    schema_path: Path
+    url: str
+    target: Target
+    config: MigrateConfig
+    log: Log
+    shadow_url: str | None = None
+    """A database that may be emptied at will, for PostgreSQL users who may not create one."""
+
+    @property
+    def provider(self) -> Provider:
+        return self.target.provider
+
+    @property
+    def folder(self) -> MigrationFolder:
+        return locate(self.config, self.provider)
+
+    def schema(self) -> Schema:
+        """The schema for the engine: of this database's provider, and without its URL."""
+        return read_schema(self.schema_path, self.provider)
+
+    @asynccontextmanager
+    async def database(self, *, create: bool) -> AsyncIterator[Database]:
+        """Its connection. DriverErrors inside come out as EngineErrors."""
+        database = await open_database(self.target, create=create, log=self.log)
+        try:
+            yield database
+        except DriverError as error:
+            raise explained(error) from error
+        finally:
+            await database.close()
+
+    @asynccontextmanager
+    async def engine(
+        self,
+        database: Database,
+        *,
+        schema: Schema | None = None,
+        migrations: Sequence[Migration] = (),
+    ) -> AsyncIterator[SchemaEngine]:
+        """The schema engine over an open database. `migrations`: those that it will be shown."""
+        from backend.engine.migrate.engine import SchemaEngine
+        from backend.engine.wasm.packages import locate as locate_packages
+
+        async def main() -> Database:
+            return database
+
+        async def lock(wanted: Database) -> None:
+            await wanted.lock(LOCK_TIMEOUT, lambda: self.log(WAITING))
+
+        engine = SchemaEngine(
+            locate_packages(self.schema_path),
+            provider=self.provider,
+            main=main,
+            shadow=lambda: open_shadow(self.target, self.shadow_url),
+            lock=lock,
+            filters=schema_filter(
+                self.config,
+                self.provider,
+                self.target.schema,
+                in_database=await database.foreign_objects(),
+                migrations=migrations,
+            ),
+            log=self.log,
+        )
+        try:
+            yield await engine.open(schema)
+        finally:
+            await engine.close()
+
+
+def open_project(
+    schema_path: Path, url: str, *, log: Log, shadow_url: str | None = None
+) -> Project:
+    schema_path = schema_path.resolve()
+    return Project(
+        schema_path,
+        url,
+        parse_target(url, base=schema_path.parent),
+        load_config(schema_path),
+        log,
+        shadow_url,
+    )
+
+
+def read_schema(schema_path: Path, provider: Provider) -> Schema:
+    from backend.engine.wasm.schema import with_provider, without_connection
+
+    text = schema_path.read_text(encoding="utf-8")
+    return [(str(schema_path), with_provider(without_connection(text), provider))]

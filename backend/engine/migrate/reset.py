@@ -1,0 +1,30 @@
+"""`migrate reset`: drop everything in the database, then apply all migrations."""
+
+from __future__ import annotations
+
+from backend.engine.migrate.databases.database import Database
+from backend.engine.migrate.databases.sqlite import SqliteDatabase
+from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING, Deployed, apply
+from backend.engine.migrate.engine import SchemaEngine
+from backend.engine.migrate.project import Project
+
+
+async def reset(project: Project) -> Deployed:
+    """All data is lost. The caller has asked."""
+    migrations = project.folder.migrations()
+    async with project.database(create=True) as database:
+        await database.lock(LOCK_TIMEOUT, lambda: project.log(WAITING))
+        if isinstance(database, SqliteDatabase):
+            await database.drop_everything()
+        else:
+            async with project.engine(database, schema=project.schema()) as engine:
+                await engine.reset()
+        return await apply(database, migrations, project.config, log=project.log)
+
+
+async def empty(database: Database, engine: SchemaEngine) -> None:
+    """This build of the engine only deletes rows on SQLite (it was made for Cloudflare D1)."""
+    if isinstance(database, SqliteDatabase):
+        await database.drop_everything()
+    else:
+        await engine.reset()
