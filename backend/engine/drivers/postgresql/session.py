@@ -174,7 +174,7 @@ class Session:
         except FAILURES as error:
             raise self._failed(error) from error
         self._is_interrupted = False
-        prepared = _Prepared(raw, statement)
+        prepared = _Prepared(raw)
         if self._cache_size > 0:
             while len(self._prepared) >= self._cache_size:
                 self._prepared.popitem(last=False)  # asyncpg then closes it on the server
@@ -195,26 +195,35 @@ class Session:
 class _Prepared:
     """A statement as the server knows it."""
 
-    __slots__ = ("_attributes", "_columns", "_encoders", "_parameters", "_raw", "fetch")
+    __slots__ = (
+        "_attributes",
+        "_columns",
+        "_encoders",
+        "_encodes_for",
+        "_parameters",
+        "_raw",
+        "fetch",
+    )
 
-    def __init__(self, raw: asyncpg.prepared_stmt.PreparedStatement, statement: Statement) -> None:
+    def __init__(self, raw: asyncpg.prepared_stmt.PreparedStatement) -> None:
         self._raw = raw
         self.fetch = raw.fetch
         self._parameters = raw.get_parameters()
-        self._encoders = encoders(self._parameters, statement.arg_types)
+        self._encodes_for: Statement | None = None
+        self._encoders: Sequence[Encoder] = ()
         self._attributes = raw.get_attributes()
         self._columns = tuple(attribute.name for attribute in self._attributes)
 
     def encode(self, statement: Statement, args: Sequence[Any]) -> Sequence[Any]:
-        chosen: Sequence[Encoder] = self._encoders
-        if statement.raw:  # the same text may come with values of other types
-            chosen = encoders(self._parameters, statement.arg_types)
-        if len(chosen) != len(args):
+        if statement is not self._encodes_for:  # the same text may come with other types
+            self._encoders = encoders(self._parameters, statement.arg_types)
+            self._encodes_for = statement
+        if len(self._encoders) != len(args):
             return args  # asyncpg says so
         try:
             return [
                 None if value is None else encode(value)
-                for encode, value in zip(chosen, args, strict=True)
+                for encode, value in zip(self._encoders, args, strict=True)
             ]
         except (ValueError, TypeError, ArithmeticError) as error:
             raise DriverError("InvalidInputValue", message=str(error)) from error

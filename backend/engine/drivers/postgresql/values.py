@@ -6,6 +6,9 @@
 
 asyncpg's binary codecs are used where they are exact; the types in TEXT_TYPES travel as text, so
 that their values are PostgreSQL's own spelling. Names of types are asyncpg's (`int4`, `int4[]`).
+
+asyncpg has no other name for -infinity than the first moment of the year 1, which therefore
+cannot be stored.
 """
 
 from __future__ import annotations
