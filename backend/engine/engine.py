@@ -6,6 +6,7 @@ call -> request (protocol.py) -> plan (plans.py) -> program -> driver -> result
 from __future__ import annotations
 
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
@@ -331,10 +332,14 @@ def _raw_result(rows: Rows) -> dict[str, Any]:
     }
 
 
+_READING = re.compile(r"[\s(]*(SELECT|VALUES|EXPLAIN|WITH)\b", re.IGNORECASE)
+_WRITING = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|MERGE|INTO)\b", re.IGNORECASE)
+
+
 def _only_reads(sql: str) -> bool:
-    """Whether raw SQL surely writes nothing: by its first word. `WITH` may go before a write."""
-    words = sql.lstrip("( \t\r\n").split(None, 1)
-    return bool(words) and words[0].upper() in ("SELECT", "VALUES", "EXPLAIN")
+    """Whether raw SQL surely writes nothing, by its words. (A word of these in a text or a name
+    makes it a write by mistake, which only costs time.)"""
+    return bool(_READING.match(sql)) and not _WRITING.search(sql)
 
 
 def _is_connection_trouble(error: DriverError) -> bool:

@@ -348,10 +348,13 @@ def _literal_text(value: Any, fields: Fields) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
+        if value not in _INT64:
+            message = "A number used in the query does not fit into a 64 bit signed integer."
+            raise EngineError("P2033", message)
         return str(value) if value in _INT32 else _tagged("BigInt", str(value))
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            raise EngineError("P2033", f"The number `{value}` is not finite.")
+            raise EngineError("P2033", f"The number `{value}` in the query is not finite.")
         return repr(value)
     if isinstance(value, datetime):
         return _tagged("DateTime", _utc_milliseconds(value).isoformat())

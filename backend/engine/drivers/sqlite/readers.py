@@ -18,6 +18,7 @@ from typing import Any
 
 from ...errors import DriverError
 from ..driver import Program, Start, Statement
+from .running import Running
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.003
@@ -102,7 +103,7 @@ class Readers:
 
     async def _run_in_thread(self, program: Program, at: tuple[Statement, Sequence[Any]]) -> Any:
         """Go on with the program in a thread, from this statement."""
-        running = _Running()
+        running = Running()
 
         def work() -> Any:
             connection, execute = self._connection_of_thread()
@@ -136,29 +137,3 @@ def _remember_as_slow(statement: Statement) -> None:
     prepared: Prepared | None = statement.prepared
     if prepared is not None:
         prepared.runs_to_skip_inline = _RUNS_TO_SKIP
-
-
-class _Running:
-    """The connection that works for a task now, to be interrupted if the task is cancelled; but
-    not a moment later, when it works for another."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._cancelled = False
-
-    def begin(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            if self._cancelled:
-                raise DriverError("ConnectionClosed")
-            self._connection = connection
-
-    def end(self) -> None:
-        with self._lock:
-            self._connection = None
-
-    def interrupt(self) -> None:
-        with self._lock:
-            self._cancelled = True
-            if self._connection is not None:
-                self._connection.interrupt()

@@ -20,6 +20,7 @@ from typing import Any
 from ...errors import DriverError
 from ..driver import Program, Start
 from .errors import translate
+from .running import Running
 from .statements import Execute, drive
 
 _GROUP = 128
@@ -38,17 +39,29 @@ class _Job:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.abandoned = False
+        self.running = Running()
         self.result: Any = None
         self.error: BaseException | None = None
 
     async def outcome(self) -> Any:
         """The program's result, once it is committed. If the waiting task is cancelled before
-        the commit, the program is undone."""
+        the commit, the program is interrupted and undone."""
         try:
             return await self.future
         except asyncio.CancelledError:
             self.abandoned = True
+            self.running.interrupt()
             raise
+
+    def drive(self, connection: sqlite3.Connection, execute: Execute) -> None:
+        """Run the program, in the writer's thread."""
+        try:
+            self.running.begin(connection)
+            self.result = drive(self.start(), execute)
+        except BaseException as error:  # noqa: BLE001  its task raises it
+            self.error = error
+        finally:
+            self.running.end()
 
 
 class Session:
@@ -206,18 +219,17 @@ class Writer:
         ended = False
         while not ended:
             order = session.orders.get()
-            try:
-                if order.end is not None:
-                    ended = True
-                    if order.end == "COMMIT" or connection.in_transaction:
-                        _do(connection, order.end)
-                elif not connection.in_transaction:
-                    cause = "SQLite has rolled the transaction back after an error."
-                    raise DriverError("TransactionAlreadyClosed", cause=cause)
-                else:
-                    order.result = drive(order.start(), execute)
-            except BaseException as error:  # noqa: BLE001  its task raises it
-                order.error = error
+            ended = order.end is not None
+            if not connection.in_transaction and order.end != "ROLLBACK":
+                cause = "SQLite has rolled the transaction back after an error."
+                order.error = DriverError("TransactionAlreadyClosed", cause=cause)
+            elif order.end is None:
+                order.drive(connection, execute)
+            elif connection.in_transaction:
+                try:
+                    _do(connection, order.end)
+                except DriverError as error:
+                    order.error = error
             _deliver([order])
 
 
@@ -260,10 +272,7 @@ def _write_in_transaction(
     for job in jobs:
         if shared:
             _do(connection, "SAVEPOINT job")
-        try:
-            job.result = drive(job.start(), execute)
-        except BaseException as error:  # noqa: BLE001  its task raises it
-            job.error = error
+        job.drive(connection, execute)
         if shared and not connection.in_transaction:
             raise _RolledBackError
         if (job.error is not None or job.abandoned) and connection.in_transaction:

@@ -1,0 +1,261 @@
+"""Many tasks on one SQLite database: who sees what, who waits, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backend.engine import in_process
+from tests.engine.sqlite_types import make_database, stored
+
+pytestmark = pytest.mark.anyio
+
+SLOW = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})
+SELECT count(*) AS n FROM n
+"""
+FOREVER = SLOW.format(10**10)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another process's open write."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+async def test_a_plain_query_never_joins_another_tasks_transaction(db: Any) -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
+
+    async def transact() -> None:
+        async with db.tx() as tx:
+            await tx.everything.create({"text": "inside"})
+            started.set()
+            await may_end.wait()
+
+    task = asyncio.create_task(transact())
+    await started.wait()
+    assert await db.everything.count() == 0
+    may_end.set()
+    await task
+    assert await db.everything.count() == 1
+
+
+async def test_a_write_beside_an_open_transaction_waits_and_survives_its_rollback(db: Any) -> None:
+    manager = db.tx()
+    tx = await manager.start()
+    await tx.everything.create({"text": "undone"})
+    waiting = asyncio.create_task(db.everything.create({"text": "kept"}))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await manager.rollback()
+    await waiting
+    assert [one.text for one in await db.everything.find_many()] == ["kept"]
+
+
+async def test_writes_that_are_committed_together_fail_alone(db: Any, everything: Any) -> None:
+    names = [f"n{i % 50}" for i in range(200)]
+    outcomes = await asyncio.gather(
+        *[db.everything.create({"name": name}) for name in names], return_exceptions=True
+    )
+    failed = [one for one in outcomes if isinstance(one, Exception)]
+    assert len(failed) == 150
+    assert {type(one) for one in failed} == {everything.errors.UniqueViolationError}
+    assert await db.everything.count() == 50
+
+
+async def test_one_write_that_spoils_the_commit_does_not_spoil_the_others(
+    everything: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "deferred.db"
+    url = make_database(
+        path,
+        "CREATE TABLE a (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE b (a INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);",
+    )
+    async with in_process(everything.Prisma)(datasource={"url": url}) as db:
+        calls = [db.execute_raw("INSERT INTO a (id) VALUES (?)", i) for i in range(10)]
+        calls.insert(5, db.execute_raw("INSERT INTO b (a) VALUES (?)", 99))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [one for one in outcomes if one != 1] == [outcomes[5]]
+    assert isinstance(outcomes[5], everything.errors.RawQueryError)
+    assert stored(path, "SELECT count(*) FROM a") == [(10,)]
+    assert stored(path, "SELECT count(*) FROM b") == [(0,)]
+
+
+async def test_writers_do_not_lose_each_others_updates(db: Any) -> None:
+    row = await db.everything.create({"whole": 0})
+    await asyncio.gather(
+        *[
+            db.everything.update(where={"id": row.id}, data={"whole": {"increment": 1}})
+            for _ in range(100)
+        ]
+    )
+
+    async def read_then_write() -> None:
+        async with db.tx(max_wait=timedelta(seconds=20)) as tx:
+            found = await tx.everything.find_unique(where={"id": row.id})
+            await tx.everything.update(where={"id": row.id}, data={"whole": found.whole + 1})
+
+    await asyncio.gather(*[read_then_write() for _ in range(20)])
+    assert (await db.everything.find_unique(where={"id": row.id})).whole == 120
+
+
+async def test_a_slow_read_leaves_the_event_loop_free(db: Any) -> None:
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.002)
+            beats += 1
+
+    task = asyncio.create_task(beat())
+    rows = await db.query_raw(SLOW.format(3_000_000))
+    task.cancel()
+    assert rows == [{"n": 3_000_000}]
+    assert beats >= 5
+
+
+async def test_slow_reads_run_beside_each_other_and_beside_writes(db: Any) -> None:
+    reads = [asyncio.create_task(db.query_raw(SLOW.format(1_000_000))) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    await db.everything.create({"text": "meanwhile"})
+    assert await db.everything.count() == 1
+    assert await asyncio.gather(*reads) == [[{"n": 1_000_000}]] * 3
+
+
+async def test_a_cancelled_read_is_interrupted(db: Any) -> None:
+    task = asyncio.create_task(db.query_raw(FOREVER))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    # The thread that it held is free again: as many slow reads as there are threads still run.
+    reads = [db.query_raw(SLOW.format(100_000)) for _ in range(8)]
+    assert await asyncio.wait_for(asyncio.gather(*reads), 30) == [[{"n": 100_000}]] * 8
+
+
+async def test_a_cancelled_write_is_interrupted_and_undone(db: Any, sqlite_file: Path) -> None:
+    fill = f"INSERT INTO everything (whole) {FOREVER.replace('count(*) AS n', 'i')}"
+    task = asyncio.create_task(db.execute_raw(fill))
+    others = [asyncio.create_task(db.everything.create({"text": str(i)})) for i in range(3)]
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.gather(*others)
+    assert stored(sqlite_file, "SELECT text FROM everything ORDER BY 1") == [("0",), ("1",), ("2",)]
+
+
+async def test_a_write_that_is_cancelled_while_it_waits_does_not_happen(
+    db: Any, sqlite_file: Path
+) -> None:
+    with locked(sqlite_file) as other:
+        waiting = [asyncio.create_task(db.everything.create({"text": str(i)})) for i in range(5)]
+        await asyncio.sleep(0.05)
+        for task in waiting[1:]:
+            task.cancel()
+        await asyncio.sleep(0)
+        other.execute("ROLLBACK")
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await db.everything.create({"text": "last"})
+    assert stored(sqlite_file, "SELECT text FROM everything") == [("0",), ("last",)]
+
+
+async def test_a_cancelled_transaction_is_rolled_back(db: Any) -> None:
+    async def transact() -> None:
+        async with db.tx() as tx:
+            await tx.everything.create({"text": "undone"})
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(transact())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await db.everything.create({"text": "kept"})
+    assert [one.text for one in await db.everything.find_many()] == ["kept"]
+
+
+async def test_disconnect_ends_an_open_transaction_and_finishes_waiting_writes(
+    everything: Any, sqlite_file: Path
+) -> None:
+    client = in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"})
+    await client.connect()
+    manager = client.tx()
+    tx = await manager.start()
+    await tx.everything.create({"text": "undone"})
+    waiting = asyncio.create_task(client.everything.create({"text": "kept"}))
+    await asyncio.sleep(0.02)
+    await client.disconnect()
+    await waiting
+    assert stored(sqlite_file, "SELECT text FROM everything") == [("kept",)]
+
+
+async def test_a_query_after_disconnect_says_so(everything: Any, sqlite_file: Path) -> None:
+    client = in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"})
+    await client.connect()
+    await client.disconnect()
+    await client.disconnect()
+    with pytest.raises(everything.errors.ClientNotConnectedError):
+        await client.everything.count()
+    await client.connect()
+    assert await client.everything.count() == 0
+    await client.disconnect()
+
+
+def _held() -> tuple[int, int]:
+    return threading.active_count(), psutil.Process().num_fds()
+
+
+async def test_fifty_opens_and_closes_leak_nothing(everything: Any, sqlite_file: Path) -> None:
+    client_class = in_process(everything.Prisma)
+
+    async def use() -> None:
+        async with client_class(datasource={"url": f"file:{sqlite_file}"}) as db:
+            await db.everything.create({"text": "x"})
+            await asyncio.gather(*[db.query_raw(SLOW.format(50_000)) for _ in range(4)])
+            async with db.tx() as tx:
+                await tx.everything.count()
+
+    await use()
+    before = _held()
+    for _ in range(50):
+        await use()
+    assert _held() == before
+    assert not list(sqlite_file.parent.glob("*-wal"))
+
+
+async def test_writes_are_durable_before_they_are_told(db: Any, sqlite_file: Path) -> None:
+    """WAL, and synchronous=FULL (2) unless the URL says otherwise."""
+    assert stored(sqlite_file, "PRAGMA journal_mode") == [("wal",)]
+    assert await db.query_raw("PRAGMA synchronous") == [{"synchronous": 2}]
+    assert await db.query_raw("PRAGMA foreign_keys") == [{"foreign_keys": 1}]
+
+
+async def test_the_url_may_relax_durability(everything: Any, sqlite_file: Path) -> None:
+    url = f"file:{sqlite_file}?synchronous=normal"
+    async with in_process(everything.Prisma)(datasource={"url": url}) as db:
+        assert await db.query_raw("PRAGMA synchronous") == [{"synchronous": 1}]
+
+
+async def test_time_in_queue_is_bounded_by_max_wait(db: Any, everything: Any) -> None:
+    async with db.tx():
+        started = time.monotonic()
+        with pytest.raises(everything.errors.TransactionError, match="Unable to start"):
+            async with db.tx(max_wait=timedelta(seconds=0.1)):
+                pass
+        assert time.monotonic() - started < 2
+    assert await db.everything.count() == 0
