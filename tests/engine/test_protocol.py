@@ -109,7 +109,7 @@ def test_json_and_base64_wrappers_become_params(client: Any, build: Any) -> None
         "data": param("%1", "Json"),
         "bytes": param("%2", "Bytes"),
     }
-    assert values == {"%1": '{"a": [1, "ü"]}', "%2": "AAE="}
+    assert values == {"%1": '{"a":[1,"ü"]}', "%2": "AAE="}
 
 
 @pytest.mark.parametrize(
