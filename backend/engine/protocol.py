@@ -138,6 +138,17 @@ class RequestBuilder:
         return Request("".join(writer.parts), writer.values, writer.has_literals)
 
 
+_RECORD_LISTS = frozenset(("connect", "disconnect", "set", "delete"))
+"""Where a list names records, and a record named twice counts once. The compiler would see that
+of equal literals, but not of Params."""
+
+
+def _without_repeats(items: list[Any]) -> list[Any]:
+    if not all(isinstance(item, dict) for item in items):
+        return items  # the values of a scalar list
+    return [item for index, item in enumerate(items) if item not in items[:index]]
+
+
 class _Writer:
     def __init__(self, fields: Fields, models: ModelFields, *, shares_values: bool) -> None:
         self.parts: list[str] = []
@@ -189,6 +200,8 @@ class _Writer:
             else:
                 name = _ALIASES.get(name, name)
             write(separator + _key(name))
+            if name in _RECORD_LISTS and isinstance(value, list):
+                value = _without_repeats(value)
             self._value(value, edge)
             separator = ","
         write("{}" if separator == "{" else "}")

@@ -222,6 +222,15 @@ def test_equal_values_share_a_param_in_an_upsert_only(build: Any) -> None:
     assert values == {"%1": "x", "%2": "x"}
 
 
+def test_a_record_that_is_named_twice_counts_once(build: Any) -> None:
+    request, values, _ = build(
+        "update",
+        {"where": {"id": 9}, "data": {"below": {"connect": [{"id": 1}, {"id": 2}, {"id": 1}]}}},
+    )
+    assert len(request["query"]["arguments"]["data"]["below"]["connect"]) == 2
+    assert sorted(values.values()) == [1, 2, 9]
+
+
 def test_true_and_one_do_not_share_a_param(build: Any) -> None:
     arguments = {"where": {"id": 1}, "create": {"yes": True, "whole": 1}, "update": {}}
     _, values, _ = build("upsert", arguments)
