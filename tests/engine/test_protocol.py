@@ -112,6 +112,17 @@ def test_json_and_base64_wrappers_become_params(client: Any, build: Any) -> None
     assert values == {"%1": '{"a":[1,"ü"]}', "%2": "AAE="}
 
 
+@pytest.mark.parametrize("operator", ["lt", "lte", "gt", "gte"])
+def test_json_that_is_compared_stays_a_literal(client: Any, build: Any, operator: str) -> None:
+    where = {"data": {"path": "$.a", operator: client.Json(3), "not": client.Json(4)}}
+    request, values, built = build("find_many", {"where": where})
+    data = request["query"]["arguments"]["where"]["data"]
+    assert data[operator] == {"$type": "Json", "value": "3"}
+    assert data["not"] == param("%1", "Json")
+    assert values == {"%1": "4"}
+    assert built.has_literals
+
+
 @pytest.mark.parametrize(
     ("given", "inner", "values"),
     [
