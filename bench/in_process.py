@@ -114,8 +114,8 @@ async def main() -> None:
                     await ours(-1)  # compiles the shape
                     measured, reference = await median(ours, count), bare_median(theirs, count)
                     print(f"{name:24}{measured:10.1f}{reference:10.1f}{measured / reference:8.1f}")
-            compiled = db._engine.compiled  # type: ignore[attr-defined]
-            print(f"{compiled} shapes compiled")
+            plans = db._engine.plans  # type: ignore[attr-defined]
+            print(f"{plans.made} plans made, {plans.compiled} of them compiled now")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from .artifact import load_artifact
 from .engine import Engine
 from .errors import EngineError
 from .package import GeneratedPackage
+from .plans import PlanCache
 from .protocol import ModelFields
 
 ClientT = TypeVar("ClientT")
@@ -157,9 +158,8 @@ class AsyncEngine:
         return self._engine.provider
 
     @property
-    def compiled(self) -> int:
-        """How many shapes of queries have been compiled since connect."""
-        return self._engine.compiled
+    def plans(self) -> PlanCache:
+        return self._engine.plans
 
     def at_isolation_level(self, level: str) -> AsyncEngine:
         """The same engine, whose transactions start at this level."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statement
@@ -23,10 +23,13 @@ from .parameters import ParameterGraph
 from .plan import Plan, lower_plan
 from .plan.generators import now
 from .plan.values import NOW
+from .plan_store import PlanStore
 from .plans import PlanCache
 from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder, json_text
 from .transactions import TransactionManager
-from .wasm.compiler import QueryCompiler
+
+if TYPE_CHECKING:
+    from .wasm.compiler import QueryCompiler
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +85,8 @@ class Engine:
         schema_name = schema_name_of(url)
 
         def open_compiler() -> QueryCompiler:
+            from .wasm.compiler import QueryCompiler  # loads wasmtime, only where it is needed
+
             return QueryCompiler(
                 packages,
                 provider=provider,
@@ -91,7 +96,8 @@ class Engine:
 
         graph = ParameterGraph(made_for["parameters"])
         self._requests = RequestBuilder(graph, self._models, self._fields)
-        self._plans = PlanCache(open_compiler, self._lower)
+        made_from = (self._artifact["prisma"], provider, schema_name or "", made_for["datamodel"])
+        self._plans = PlanCache(open_compiler, self._lower, PlanStore(made_from))
         self._transactions = TransactionManager(driver)
         self._driver = driver
 
@@ -111,9 +117,8 @@ class Engine:
         return self._connected().provider
 
     @property
-    def compiled(self) -> int:
-        """How many shapes of queries have been compiled since connect."""
-        return self._plans.compiled
+    def plans(self) -> PlanCache:
+        return self._plans
 
     def _connected(self) -> Driver:
         if self._driver is None:

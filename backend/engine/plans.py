@@ -1,7 +1,8 @@
 """The plans that are kept: each shape of a query is compiled once.
 
 Compiling costs 2 to 10 ms, so it runs in a thread, once for each shape however many tasks ask at
-the same time. The compiler is loaded by the first query that needs it.
+the same time. The compiler is loaded by the first shape that neither this process nor an earlier
+one (`plan_store.py`) has compiled.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
 from .plan import Plan
-from .wasm.compiler import CompileError, QueryCompiler
+from .plan_store import PlanStore
+
+if TYPE_CHECKING:
+    from .wasm.compiler import QueryCompiler
 
 _KEPT = 1024
 _KEPT_WITH_LITERALS = 256
 
 
 class PlanCache:
-    """`open_compiler` loads the compiler, `lower` makes its plans ready to run.
+    """`open_compiler` loads the compiler, `lower` makes its plans ready to run, `store` has those
+    of earlier processes.
 
     Shapes that hold literals (`take`, `skip`, ...) are one of many alike; they are kept apart, so
     that they never push out the others."""
@@ -30,17 +35,21 @@ class PlanCache:
         self,
         open_compiler: Callable[[], QueryCompiler],
         lower: Callable[[dict[str, Any], str], Plan],
+        store: PlanStore,
     ) -> None:
         self._open_compiler = open_compiler
         self._lower = lower
+        self._store = store
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._with_literals: OrderedDict[str, Plan] = OrderedDict()
         self._compiling: dict[str, asyncio.Future[Plan]] = {}
         self._compiler: QueryCompiler | None = None
         # One thread, as the compiler does one thing at a time.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="prisma-compiler")
+        self.made = 0
+        """How many shapes have been made ready so far, compiled here or taken from the store."""
         self.compiled = 0
-        """How many shapes have been compiled so far."""
+        """How many of them the compiler was asked for."""
 
     def find(self, shape: str) -> Plan | None:
         plan = self._plans.get(shape)
@@ -64,7 +73,7 @@ class PlanCache:
 
     async def _compile_in_thread(self, shape: str, action: str, has_literals: bool) -> Plan:
         loop = asyncio.get_running_loop()
-        plan = await loop.run_in_executor(self._executor, self._compile, shape, action)
+        plan = await loop.run_in_executor(self._executor, self._make, shape, action)
         plans, limit = (
             (self._with_literals, _KEPT_WITH_LITERALS) if has_literals else (self._plans, _KEPT)
         )
@@ -78,15 +87,24 @@ class PlanCache:
         if not done.cancelled():
             done.exception()  # seen, even if all the tasks that waited are gone
 
-    def _compile(self, shape: str, action: str) -> Plan:
+    def _make(self, shape: str, action: str) -> Plan:
+        self.made += 1
+        tree = self._store.find(shape)
+        if tree is None:
+            tree = self._compile(shape)
+            self._store.add(shape, tree)
+        return self._lower(tree, action)
+
+    def _compile(self, shape: str) -> dict[str, Any]:
+        from .wasm.compiler import CompileError  # loads wasmtime, only where it is needed
+
         if self._compiler is None:
             self._compiler = self._open_compiler()
         self.compiled += 1
         try:
-            tree = self._compiler.compile(shape)
+            return self._compiler.compile(shape)
         except CompileError as error:
             raise EngineError(error.code, error.message, error.meta) from error
-        return self._lower(tree, action)
 
     def close(self) -> None:
         """Let go of the compiler and its thread, for good."""

@@ -106,10 +106,6 @@ class SyncEngine:
     def provider(self) -> str:
         return self._async.provider
 
-    @property
-    def compiled(self) -> int:
-        return self._async.compiled
-
     def at_isolation_level(self, level: str) -> SyncEngine:
         levelled = object.__new__(SyncEngine)
         levelled._async = self._async.at_isolation_level(level)

@@ -18,7 +18,6 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import stat
 import sys
 import tempfile
 import threading
@@ -28,9 +27,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import wasmtime
 
+from ..private_folder import cache_folder as engine_cache
+from ..private_folder import open_private
 from .glue import find_glue
 
 Log = Callable[[str], None]
@@ -67,7 +67,7 @@ def load(wasm: Path, *, log: Log | None = None) -> LoadedModule:
 
 
 def cache_folder() -> Path:
-    return platformdirs.user_cache_path("memory-mirror", appauthor=False) / "wasm"
+    return engine_cache() / "wasm"
 
 
 @functools.cache
@@ -85,7 +85,7 @@ def _load_module(wasm: Path, log: Log) -> wasmtime.Module:
     source = wasm.read_bytes()
     name = f"{wasm.stem}-{_identity(source)}"
     folder = cache_folder()
-    refusal = _open_folder(folder)
+    refusal = open_private(folder)
     if refusal is None:
         module = _read(folder, name)
         if module is not None:
@@ -110,26 +110,6 @@ def _identity(source: bytes) -> str:
     or with other settings; they are not listed here."""
     made_by = f"{importlib.metadata.version('wasmtime')} {platform.system()} {platform.machine()}"
     return hashlib.sha256(source + made_by.encode()).hexdigest()[:32]
-
-
-def _open_folder(folder: Path) -> str | None:
-    """Make the folder where it is missing; say why it must not be used, or None if it may be."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        status = folder.lstat()
-    except OSError as error:
-        return f"{folder}: {error.strerror}"
-    if not stat.S_ISDIR(status.st_mode):
-        return f"{folder} is not a folder"
-    if os.name == "nt":  # The user's profile is private by its access control list.
-        return None
-    if status.st_uid != os.geteuid():
-        return f"{folder} belongs to another user"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"others may write in {folder}; it must have mode 0700"
-    return None
 
 
 def _read(folder: Path, name: str) -> wasmtime.Module | None:
