@@ -82,7 +82,8 @@ class DatabaseService:
         try:
             await self._client.connect()
         except EngineConnectionError as error:
-            raise StartupError(f"The database cannot be used: {error}") from error
+            cure = " Run: memory-mirror migrate deploy" if "P1003" in str(error) else ""
+            raise StartupError(f"The database cannot be used. {error}.{cure}") from error
 
     async def disconnect(self) -> None:
         """May be called more than once."""

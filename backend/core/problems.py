@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.errors import (
@@ -125,12 +126,11 @@ async def _incomplete(request: Request, error: Exception) -> Response:
 
 def _allowed_methods(request: Request) -> list[str]:
     """Of all routes with this path. The framework names only those of the first."""
-    path = request.scope["path"]
     return sorted(
         {
             method
             for route in request.app.router.routes
-            if isinstance(route, APIRoute) and route.path_regex.match(path)
+            if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not Match.NONE
             for method in route.methods or ()
         }
     )

@@ -41,6 +41,12 @@ def _check_description(value: str) -> str:
         raise PydanticCustomError("nul_character", "A description has no NUL character")
     if not value or value.isspace():
         raise PydanticCustomError("blank", "A description is not blank")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError(
+            "lone_surrogate", "A description has no lone surrogate, such as \\ud800"
+        ) from None
     return value
 
 
@@ -79,8 +85,8 @@ Description = Annotated[
 
 Limit = Annotated[
     int,
-    BeforeValidator(_check_digits),
     Field(ge=1, le=1000, description="How many at most.", examples=[100]),
+    BeforeValidator(_check_digits),
 ]
 
 Timestamp = Annotated[

@@ -1,26 +1,71 @@
-"""The service on a database of its own per test, of each kind: `[sqlite]` in the test's id."""
+"""The service on a database of its own per test, on each provider: `[sqlite]` in the test's id."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from backend.core.config import Settings
 from backend.engine.migrate import deploy
 from backend.main import create_app
+from tests.postgres import PostgresServer
 
 SCHEMA = Path(__file__).parents[2] / "prisma" / "schema.prisma"
-DATABASES = ("sqlite",)
 
-StoredRows = Callable[[], dict[str, str]]
-"""Descriptions by video_id, read past the service and the engine."""
+
+class SQLite:
+    """Reads and breaks the test's database past the service and the engine."""
+
+    provider = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"file:{path}"
+
+    def execute(self, sql: str) -> None:
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            database.executescript(sql)
+
+    def rows(self) -> dict[str, str]:
+        """Descriptions by video_id."""
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            return dict(database.execute("SELECT video_id, description FROM video_analysis"))
+
+
+class PostgreSQL:
+    provider = "postgresql"
+
+    def __init__(self, server: PostgresServer, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.url = server.url(name)
+
+    def execute(self, sql: str) -> None:
+        self.server.psql(sql, database=self.name)
+
+    def rows(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(
+            self.server.psql(
+                "SELECT coalesce(json_object_agg(video_id, description), '{}') FROM video_analysis",
+                database=self.name,
+            )
+        )
+        return found
+
+
+Database = SQLite | PostgreSQL
+MakeDatabase = Callable[[], Database]
 
 
 @pytest.fixture(scope="session")
@@ -30,37 +75,66 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated, empty database."""
-    template: Path = request.getfixturevalue("sqlite_template")
-    path = tmp_path / "test.db"
-    shutil.copy(template, path)
-    yield f"file:{path}"
+@pytest.fixture(scope="session")
+def postgresql_template(postgres_server: PostgresServer) -> str:
+    name = postgres_server.create_database()
+    asyncio.run(deploy(SCHEMA, postgres_server.url(name), log=lambda _: None))
+    return name
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def make_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> MakeDatabase:
+    if request.param == "sqlite":
+        sqlite_template: Path = request.getfixturevalue("sqlite_template")
+
+        def copy() -> Database:
+            path = tmp_path_factory.mktemp("database") / "test.db"
+            shutil.copy(sqlite_template, path)
+            return SQLite(path)
+
+        return copy
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    template: str = request.getfixturevalue("postgresql_template")
+    return lambda: PostgreSQL(server, server.create_database(template=template))
+
+
+@pytest.fixture(scope="module")
+def shared_database(make_database: MakeDatabase) -> Database:
+    return make_database()
 
 
 @pytest.fixture
-def stored_rows(database_url: str) -> StoredRows:
-    def read() -> dict[str, str]:
-        database = sqlite3.connect(database_url.removeprefix("file:"))
-        try:
-            return dict(database.execute("SELECT video_id, description FROM video_analysis"))
-        finally:
-            database.close()
-
-    return read
-
-
-def settings_for(database_url: str, **others: object) -> Settings:
-    """Of the test alone: neither .env nor anybody's environment."""
-    return Settings.model_validate({"database_url": database_url, **others})
+def database(shared_database: Database) -> Database:
+    """A migrated database without rows."""
+    shared_database.execute("DELETE FROM video_analysis")
+    return shared_database
 
 
 @pytest.fixture
-async def app(database_url: str) -> AsyncIterator[FastAPI]:
-    app = create_app(settings_for(database_url))
+def own_database(make_database: MakeDatabase) -> Database:
+    """For a test that breaks it."""
+    return make_database()
+
+
+def settings_for(database_url: str, **others: Any) -> Settings:
+    """Of the test alone: every setting is given, so neither .env nor the environment counts."""
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    return Settings(**{**defaults, "database_url": SecretStr(database_url), **others})
+
+
+@pytest.fixture(scope="module")
+async def shared_app(shared_database: Database) -> AsyncIterator[FastAPI]:
+    app = create_app(settings_for(shared_database.url))
     async with app.router.lifespan_context(app):
         yield app
+
+
+@pytest.fixture
+def app(shared_app: FastAPI, database: Database) -> FastAPI:
+    """The service on `database`, which its other tests share."""
+    return shared_app
 
 
 @pytest.fixture

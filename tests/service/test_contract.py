@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.service.conftest import StoredRows
+from tests.service.conftest import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_create_answers_the_record_and_stores_it(
-    client: httpx.AsyncClient, stored_rows: StoredRows, slash: str
+    client: httpx.AsyncClient, database: Database, slash: str
 ) -> None:
     before = datetime.now(UTC)
 
@@ -52,12 +52,12 @@ async def test_create_answers_the_record_and_stores_it(
     age = datetime.fromisoformat(record["created_at"]) - before
     assert -1 < age.total_seconds() < 60
     assert answer.headers["location"] == "/api/video-analysis/v1"
-    assert stored_rows() == {"v1": "A beach."}
+    assert database.rows() == {"v1": "A beach."}
     assert (await client.get(answer.headers["location"])).json() == record
 
 
 async def test_create_refuses_an_id_that_exists_and_changes_nothing(
-    client: httpx.AsyncClient, stored_rows: StoredRows
+    client: httpx.AsyncClient, database: Database
 ) -> None:
     await client.post(COLLECTION, json={"video_id": "v1", "description": "first"})
 
@@ -72,18 +72,18 @@ async def test_create_refuses_an_id_that_exists_and_changes_nothing(
         "detail": "Video analysis already exists for video_id: v1",
         "instance": "/api/video-analysis/",
     }
-    assert stored_rows() == {"v1": "first"}
+    assert database.rows() == {"v1": "first"}
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:20]))
 async def test_a_description_comes_back_as_it_went_in(
-    client: httpx.AsyncClient, stored_rows: StoredRows, text: str
+    client: httpx.AsyncClient, database: Database, text: str
 ) -> None:
     created = await client.post(COLLECTION, json={"video_id": "v", "description": text})
     assert created.status_code == 201
     assert created.json()["description"] == text
     assert (await client.get("/api/video-analysis/v")).json()["description"] == text
-    assert stored_rows() == {"v": text}
+    assert database.rows() == {"v": text}
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ async def test_every_allowed_id_is_found_at_its_location(
     assert found.json() == created.json()
 
 
-async def test_ids_differ_by_case(client: httpx.AsyncClient, stored_rows: StoredRows) -> None:
+async def test_ids_differ_by_case(client: httpx.AsyncClient, database: Database) -> None:
     await client.post(COLLECTION, json={"video_id": "V", "description": "upper"})
     answer = await client.post(COLLECTION, json={"video_id": "v", "description": "lower"})
     assert answer.status_code == 201
-    assert stored_rows() == {"V": "upper", "v": "lower"}
+    assert database.rows() == {"V": "upper", "v": "lower"}
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_update_replaces_the_description_alone(
-    client: httpx.AsyncClient, stored_rows: StoredRows, slash: str
+    client: httpx.AsyncClient, database: Database, slash: str
 ) -> None:
     created = (await client.post(COLLECTION, json={"video_id": "v", "description": "old"})).json()
     await client.post(COLLECTION, json={"video_id": "other", "description": "untouched"})
@@ -119,12 +119,12 @@ async def test_update_replaces_the_description_alone(
     assert record["updated_at"] >= created["updated_at"]
     assert record == {**created, "description": "new", "updated_at": record["updated_at"]}
     assert (await client.get("/api/video-analysis/v")).json() == record
-    assert stored_rows() == {"v": "new", "other": "untouched"}
+    assert database.rows() == {"v": "new", "other": "untouched"}
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_delete_removes_the_record(
-    client: httpx.AsyncClient, stored_rows: StoredRows, slash: str
+    client: httpx.AsyncClient, database: Database, slash: str
 ) -> None:
     await client.post(COLLECTION, json={"video_id": "v", "description": "text"})
     await client.post(COLLECTION, json={"video_id": "other", "description": "stays"})
@@ -132,7 +132,7 @@ async def test_delete_removes_the_record(
     answer = await client.delete(f"/api/video-analysis/v{slash}")
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert stored_rows() == {"other": "stays"}
+    assert database.rows() == {"other": "stays"}
     again = await client.post(COLLECTION, json={"video_id": "v", "description": "anew"})
     assert again.status_code == 201
 
@@ -141,7 +141,7 @@ async def test_delete_removes_the_record(
     ("method", "body"), [("GET", None), ("PUT", {"description": "text"}), ("DELETE", None)]
 )
 async def test_an_unknown_id_is_a_404(
-    client: httpx.AsyncClient, stored_rows: StoredRows, method: str, body: object
+    client: httpx.AsyncClient, database: Database, method: str, body: object
 ) -> None:
     answer = await client.request(method, "/api/video-analysis/no-such.video", json=body)
     assert answer.status_code == 404
@@ -153,7 +153,7 @@ async def test_an_unknown_id_is_a_404(
         "detail": "Video analysis not found for video_id: no-such.video",
         "instance": "/api/video-analysis/no-such.video",
     }
-    assert stored_rows() == {}
+    assert database.rows() == {}
 
 
 async def test_an_empty_list(client: httpx.AsyncClient) -> None:
@@ -179,9 +179,8 @@ async def test_the_list_has_the_newest_first(client: httpx.AsyncClient, slash: s
 
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_health_names_the_version_and_the_database(
-    client: httpx.AsyncClient, database_url: str, slash: str
+    client: httpx.AsyncClient, database: Database, slash: str
 ) -> None:
     answer = await client.get(f"/api/test/health{slash}")
     assert answer.status_code == 200
-    provider = "sqlite" if database_url.startswith("file:") else "postgresql"
-    assert answer.json() == {"status": "ok", "version": "0.1.0", "database": provider}
+    assert answer.json() == {"status": "ok", "version": "0.1.0", "database": database.provider}

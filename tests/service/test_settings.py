@@ -1,0 +1,122 @@
+"""Settings come from the environment and .env; bad ones stop the start with a clear word."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.core.config import Settings, load_settings
+from backend.core.errors import StartupError
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)  # where there is no .env
+
+
+def test_defaults() -> None:
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "file:./dev.db"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.allowed_origins == ("http://localhost:3000",)
+    assert settings.max_body_bytes == 1024 * 1024
+    assert settings.max_description_length == 65_535
+    assert (settings.log_level, settings.log_format) == ("info", "text")
+
+
+def test_the_environment_stands_above_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=9000\nHOST=0.0.0.0\nLOG_LEVEL=\nFRONTEND_KEY=other\n")
+    monkeypatch.setenv("PORT", "9001")
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.log_level) == ("0.0.0.0", 9001, "info")
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@localhost/db")
+    assert "secret" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("http://a.example", ("http://a.example",)),
+        (
+            "http://a.example, https://b.example:8443/",
+            ("http://a.example", "https://b.example:8443"),
+        ),
+        ('["http://a.example", "http://[::1]:3000"]', ("http://a.example", "http://[::1]:3000")),
+        ("HTTP://Localhost:3000", ("http://localhost:3000",)),
+        ("*", ("*",)),
+        ("[]", ()),
+    ],
+)
+def test_origins(monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str, ...]) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", given)
+    assert load_settings().allowed_origins == origins
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("PORT", "70000", "Input should be less than or equal to 65535"),
+        ("PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
+        ("DATABASE_URL", "mysql://me:secret@h/db", "must start with file: or postgresql://"),
+        ("DATABASE_URL", "dev.db", "must start with file: or postgresql://"),
+        ("ALLOWED_ORIGINS", "localhost:3000", "'localhost:3000' is not an origin such as"),
+        ("ALLOWED_ORIGINS", "http://a.example/path", "is not an origin such as"),
+        ("ALLOWED_ORIGINS", "[http://a.example]", "is not a JSON list"),
+        ("ALLOWED_ORIGINS", "[1]", "Input should be a valid string"),
+        ("MAX_BODY_BYTES", "0", "Input should be greater than or equal to 1"),
+        ("MAX_DESCRIPTION_LENGTH", "-1", "Input should be greater than or equal to 1"),
+        ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
+        ("LOG_FORMAT", "xml", "Input should be 'text' or 'json'"),
+    ],
+)
+def test_a_bad_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartupError) as raised:
+        load_settings()
+    first, *lines = str(raised.value).splitlines()
+    assert first == "These settings cannot be used:"
+    assert len(lines) == 1
+    assert lines[0].startswith(f"  {name}: ")
+    assert reason in lines[0]
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"PORT": "x"}, "These settings cannot be used:\n  PORT: Input should be a valid integer"),
+        ({"DATABASE_URL": "file:./no-such.db"}, "Run: memory-mirror migrate deploy"),
+        ({"DATABASE_URL": "file:/proc/no/folder.db"}, "The database cannot be used."),
+    ],
+)
+def test_a_server_that_cannot_start_says_why_without_a_traceback(
+    setting: dict[str, str], told: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "backend.main:app", "--port", "0"],
+        env={**os.environ, **setting},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
