@@ -8,7 +8,7 @@ python = $(shell for p in $(candidates); do \
 	done)
 bin = .venv/bin
 
-.PHONY: help run setup venv venv-dev test lint lock clean
+.PHONY: help run setup venv venv-dev test test-pgbouncer lint lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -28,6 +28,11 @@ venv-dev:
 test: venv-dev ## set-up, then all tests, on SQLite and PostgreSQL (ARGS="-k name" chooses)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest $(ARGS)
+
+test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's package, installed if it is missing)
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer; }
+	@$(bin)/python -m pytest tests/acceptance/pgbouncer.py $(ARGS)
 
 lint: venv-dev ## ruff, mypy --strict, and who may import whom
 	@$(bin)/memory-mirror setup --no-migrations

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import postgres_server
+from tests.postgres import postgres_database, postgres_server
 
-__all__ = ["postgres_server"]
+__all__ = ["postgres_database", "postgres_server"]
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,14 @@ def postgres_server() -> Iterator[PostgresServer]:
     yield from temporary_server()
 
 
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of an empty database."""
+    name = postgres_server.create_database()
+    yield name
+    postgres_server.drop_database(name)
+
+
 if __name__ == "__main__":
     for running in temporary_server():
         running.create_database("app")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,13 +10,6 @@ from backend.engine.drivers.driver import Driver
 from tests.postgres import PostgresServer
 
 OpenDriver = Callable[..., Awaitable[Driver]]
-
-
-@pytest.fixture
-def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = postgres_server.create_database()
-    yield name
-    postgres_server.drop_database(name)
 
 
 @pytest.fixture
