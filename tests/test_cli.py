@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli import COMMANDS
+from backend.commands.serve import _listen
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,3 +73,8 @@ def test_a_port_out_of_range_is_one_clear_line() -> None:
     done = memory_mirror("serve", "--port", "65536")
     assert done.returncode == 1
     assert done.stderr == "memory-mirror serve: 65536 is not a port; ports are 0 to 65535\n"
+
+
+def test_the_server_sends_what_it_has_without_waiting_for_more() -> None:
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on
