@@ -144,9 +144,11 @@ class _Derivation:
                 location = accepted["location"]
                 if location == "inputObjectTypes":
                     children.add(_type_name(accepted))
-                elif not field["isParameterizable"] or accepted["type"] == "Null":
-                    continue
-                elif accepted["type"] == "Json" and field["name"] in _COMPARISONS:
+                elif (
+                    not field["isParameterizable"]
+                    or accepted["type"] == "Null"
+                    or (accepted["type"] == "Json" and field["name"] in _COMPARISONS)
+                ):
                     continue
                 elif location == "scalar":
                     (lists if accepted["isList"] else scalars).add(accepted["type"])
