@@ -18,6 +18,10 @@ from backend.commands import CommandError
 COMMANDS = {
     "serve": ("backend.commands.serve", "serve the HTTP interface"),
     "generate": ("backend.commands.generate", "render the Prisma client from schema.prisma"),
+    "validate": ("backend.commands.validate", "check schema.prisma"),
+    "format": ("backend.commands.format", "format schema.prisma"),
+    "db": ("backend.commands.db", "push, pull or execute: schema and database, without history"),
+    "migrate": ("backend.commands.migrate", "migrations: dev, deploy, status, diff, reset, ..."),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

@@ -11,6 +11,8 @@ from backend.engine.generate import GenerateError, generate
 from backend.engine.wasm.packages import PackagesError
 from backend.engine.wasm.schema import SchemaError
 
+Log = Callable[[str], None]
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -23,8 +25,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def generate_client(schema: Path, *, log: Callable[[str], None]) -> None:
+def generate_client(schema: Path, *, log: Log) -> None:
     try:
         generate(schema, log=log)
     except (SchemaError, GenerateError, PackagesError) as error:
         raise CommandError(str(error)) from error
+
+
+def generate_if_asked(arguments: argparse.Namespace, schema: Path, *, log: Log) -> None:
+    """After a command that changes the database: unless --skip-generate, or without a generator
+    block for this client."""
+    if not arguments.skip_generate and "prisma-client-py" in schema.read_text(encoding="utf-8"):
+        generate_client(schema, log=log)

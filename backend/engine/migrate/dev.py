@@ -175,9 +175,14 @@ def _stamped(name: str, histories: Sequence[_History]) -> str:
     return f"{now:%Y%m%d%H%M%S}_{name}"
 
 
+_SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "&": " and "}
+)
+
+
 def slug(name: str) -> str:
     """As Prisma's CLI does it (@sindresorhus/slugify): `Add User's e-mail` -> add_users_e_mail."""
-    words = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name)
+    words = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name.translate(_SPELLED))
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"([a-z\d]+)'([ts])(\s|$)", r"\1\2\3", plain)
     return re.sub(r"[^a-z\d]+", "_", plain).strip("_")[:200]

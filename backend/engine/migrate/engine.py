@@ -16,7 +16,7 @@ from backend.engine.errors import EngineError
 from backend.engine.migrate.adapters.binding import Binding, Lock, Open
 from backend.engine.migrate.databases.database import Log
 from backend.engine.migrate.failure import where
-from backend.engine.migrate.folder import Migration, MigrationFolder
+from backend.engine.migrate.folder import LOCK_FILE, SCRIPT, Migration, MigrationFolder
 from backend.engine.wasm import modules
 from backend.engine.wasm.asynchronous import AsyncInstance, Promise
 from backend.engine.wasm.instance import WasmPanicError
@@ -189,9 +189,21 @@ def diff_schema(schema: Schema) -> dict[str, Any]:
     return {"tag": "schemaDatamodel", **_files(schema)}
 
 
-def diff_database(schema: Schema, base: Path) -> dict[str, Any]:
-    """The engine's own database; `schema` tells it the provider."""
-    return {"tag": "schemaDatasource", "configDir": str(base), **_files(schema)}
+def diff_main(provider: Provider) -> dict[str, Any]:
+    """The engine's own database; of the schema it reads the provider only."""
+    schema = [("schema.prisma", f'datasource db {{\n  provider = "{provider}"\n}}\n')]
+    return {"tag": "schemaDatasource", "configDir": "", **_files(schema)}
+
+
+def diff_shadow(provider: Provider) -> dict[str, Any]:
+    """What the shadow database holds as it is opened."""
+    return {
+        "tag": "migrations",
+        "baseDir": "",
+        "lockfile": {"path": LOCK_FILE, "content": f'provider = "{provider}"\n'},
+        "shadowDbInitScript": "",
+        "migrationDirectories": [],
+    }
 
 
 def diff_migrations(folder: MigrationFolder, migrations: Sequence[Migration]) -> dict[str, Any]:
@@ -201,13 +213,13 @@ def diff_migrations(folder: MigrationFolder, migrations: Sequence[Migration]) ->
 def migration_list(folder: MigrationFolder, migrations: Sequence[Migration]) -> dict[str, Any]:
     return {
         "baseDir": str(folder.path),
-        "lockfile": {"path": "migration_lock.toml", "content": folder.lock_text()},
+        "lockfile": {"path": LOCK_FILE, "content": folder.lock_text()},
         "shadowDbInitScript": "",
         "migrationDirectories": [
             {
                 "path": migration.name,
                 "migrationFile": {
-                    "path": "migration.sql",
+                    "path": SCRIPT,
                     "content": (
                         {"tag": "error", "value": migration.problem}
                         if migration.script is None

@@ -73,17 +73,11 @@ class MigrationFolder:
         return _read(self.path)
 
     def lock_text(self) -> str | None:
-        try:
-            return (self.path / LOCK_FILE).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+        return _lock_text(self.path)
 
     def check_provider(self) -> None:
-        text = self.lock_text()
-        if text is None:
-            return
-        locked = _locked_provider(self.path / LOCK_FILE, text)
-        if locked != self.provider:
+        locked = locked_provider(self.path)
+        if locked is not None and locked != self.provider:
             raise EngineError(
                 "P3019",
                 f"The datasource provider `{self.provider}` specified in your schema does not "
@@ -129,11 +123,22 @@ def _migration(folder: Path) -> Migration:
         return Migration(folder.name, None, str(error))
 
 
-def _locked_provider(path: Path, text: str) -> str:
+def locked_provider(folder: Path) -> str | None:
+    """The provider that the folder's lock file names; None where there is no lock file."""
+    text = _lock_text(folder)
+    if text is None:
+        return None
     try:
         provider = tomllib.loads(text).get("provider")
     except tomllib.TOMLDecodeError as error:
-        raise EngineError(None, f"{path} is not valid TOML: {error}") from error
+        raise EngineError(None, f"{folder / LOCK_FILE} is not valid TOML: {error}") from error
     if not isinstance(provider, str):
-        raise EngineError(None, f"{path} names no provider")
+        raise EngineError(None, f"{folder / LOCK_FILE} names no provider")
     return "postgresql" if provider == "postgres" else provider
+
+
+def _lock_text(folder: Path) -> str | None:
+    try:
+        return (folder / LOCK_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None

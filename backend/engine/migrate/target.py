@@ -66,7 +66,8 @@ async def open_database(target: Target, *, create: bool, log: Log) -> Database:
 
 
 async def open_shadow(target: Target, shadow_url: str | None) -> Database:
-    """An empty database in which the migrations are tried; gone, or emptied, when closed."""
+    """An empty database in which the migrations are tried: made on the server of `target` and
+    dropped when closed, or that of `shadow_url`, emptied."""
     if target.postgresql is None:
         from backend.engine.migrate.databases.sqlite import SqliteDatabase
 
@@ -80,29 +81,28 @@ async def open_shadow(target: Target, shadow_url: str | None) -> Database:
     given = parse_target(shadow_url, base=target.folder).postgresql
     if given is None:
         raise EngineError(None, "SHADOW_DATABASE_URL must name a PostgreSQL database.")
-    return await empty_shadow(given, folder=target.folder)
+    return await empty_shadow(given, main=target.postgresql, folder=target.folder)
 
 
 async def _open_sqlite(target: Target, *, create: bool, log: Log) -> Database:
     from backend.engine.migrate.databases.sqlite import SqliteDatabase
 
-    missing = target.path is not None and _is_missing(target.path)
-    if missing and not create:
+    exists = _exists(target.path)
+    if not exists and not create:
         raise EngineError(
             "P1003", f"Database `{target.name}` does not exist at `{target.location}`."
         )
-    if target.path is not None and missing:
+    if target.path is not None and not exists:
         os.makedirs(target.path.parent, exist_ok=True)
     database = SqliteDatabase(target.path)
     await database.connect()
-    if missing:
+    if not exists:
         log(f"SQLite database {target.name} created at {target.location}")
     return database
 
 
-def _is_missing(path: Path) -> bool:
-    """An empty file is a database too, but one without anything in it."""
-    return not (path.exists() and path.stat().st_size)
+def _exists(path: Path | None) -> bool:
+    return path is None or path.exists()
 
 
 async def _open_postgresql(

@@ -111,8 +111,10 @@ def _schema_error(value: Any) -> SchemaError:
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|[{}]', re.DOTALL)
 _DATASOURCE = re.compile(r"\s*datasource\s+(?P<name>\w+)\s*$")
 _CONNECTION = re.compile(r"^[ \t]*(?:url|directUrl|shadowDatabaseUrl)[ \t]*=[^\n]*", re.MULTILINE)
-_PROVIDER = re.compile(r'^([ \t]*provider[ \t]*=[ \t]*)"[^"\n]*"', re.MULTILINE)
-_URL = re.compile(r'^[ \t]*url[ \t]*=[ \t]*(?:env\("(?P<env>[^"]+)"\)|"(?P<value>[^"]*)")', re.M)
+_PROVIDER = re.compile(r'^([ \t]*provider[ \t]*=[ \t]*)"(?P<name>[^"\n]*)"', re.MULTILINE)
+_URL = re.compile(
+    r'^[ \t]*(?P<name>\w+)[ \t]*=[ \t]*(?:env\("(?P<env>[^"]+)"\)|"(?P<value>[^"]*)")', re.M
+)
 
 
 def without_connection(schema: str) -> str:
@@ -134,13 +136,21 @@ def with_provider(schema: str, provider: str) -> str:
     return schema[:start] + block + schema[end:]
 
 
-def connection_url(schema: str) -> dict[str, str | None]:
-    """The datasource's `url` as Prisma 6 describes it: `{"fromEnvVar": ..., "value": ...}`."""
+def provider_in(schema: str) -> str | None:
+    """The provider that the datasource names."""
     found = _datasource(schema)
-    match = _URL.search(schema[found[0] : found[1]]) if found else None
-    if match is None:
-        return {"fromEnvVar": "DATABASE_URL", "value": None}
-    return {"fromEnvVar": match["env"], "value": match["value"]}
+    match = _PROVIDER.search(schema[found[0] : found[1]]) if found else None
+    return match["name"] if match else None
+
+
+def connection_url(schema: str, name: str = "url") -> dict[str, str | None]:
+    """The datasource's `url` (or `directUrl`, `shadowDatabaseUrl`) as Prisma 6 describes it:
+    `{"fromEnvVar": ..., "value": ...}`."""
+    found = _datasource(schema)
+    for match in _URL.finditer(schema, *found) if found else ():
+        if match["name"] == name:
+            return {"fromEnvVar": match["env"], "value": match["value"]}
+    return {"fromEnvVar": "DATABASE_URL" if name == "url" else None, "value": None}
 
 
 def _datasource(schema: str) -> tuple[int, int] | None:

@@ -31,3 +31,14 @@ def postgresql_project(tmp_path: Path, postgres_server: PostgresServer) -> Itera
 def project(request: pytest.FixtureRequest) -> Project:
     found: Project = request.getfixturevalue(f"{request.param}_project")
     return found
+
+
+@pytest.fixture
+def shadow_url(project: Project) -> Iterator[str | None]:
+    """A database that may be emptied; SQLite needs none."""
+    if project.server is None:
+        yield None
+        return
+    name = project.server.create_database()
+    yield project.server.url(name)
+    project.server.drop_database(name)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend.engine.drivers.driver import Provider
 from backend.engine.migrate import Deployed, deploy
+from backend.engine.migrate.dev import Developed, Questions, dev
 from backend.engine.migrate.folder import MigrationFolder
+from backend.engine.migrate.project import Project as EngineProject
+from backend.engine.migrate.project import open_project
 from tests.postgres import PostgresServer
 
 SCHEMA = """\
@@ -26,6 +30,10 @@ generator client {{
 """
 
 
+class UnexecutableError(Exception):
+    """`dev` found steps that the rows make impossible."""
+
+
 @dataclass
 class Project:
     folder: Path
@@ -35,6 +43,8 @@ class Project:
     database: str = ""
     said: list[str] = field(default_factory=list)
     """Every line of progress."""
+    warned: list[str] = field(default_factory=list)
+    """Every warning about data that `dev` asked about."""
 
     @property
     def schema_path(self) -> Path:
@@ -55,6 +65,29 @@ class Project:
     def add_migration(self, name: str, script: str) -> None:
         self.migrations.write(name, script)
 
+    def open(self, **options: Any) -> EngineProject:
+        return open_project(self.schema_path, self.url, log=self.said.append, **options)
+
+    async def dev(self, name: str = "next", **options: Any) -> Developed:
+        """As from a terminal whose user agrees to everything; `warned` keeps what was asked."""
+        create_only = options.pop("create_only", False)
+        questions = Questions(
+            name=lambda: name,
+            accepts=lambda warnings: self.warned.extend(warnings) or True,
+            unexecutable=self._refuse,
+            applied=lambda names: None,
+        )
+        return await dev(self.open(**options), questions, create_only=create_only)
+
+    def _refuse(self, steps: Sequence[str]) -> None:
+        raise UnexecutableError("\n".join(steps))
+
+    async def init(self, models: str, rows: str = "") -> None:
+        """The first migration, applied, and rows."""
+        self.write_schema(models)
+        await self.dev("init")
+        self.run(rows)
+
     async def deploy(self, **options: Any) -> Deployed:
         return await deploy(self.schema_path, self.url, **{"log": self.said.append, **options})
 
@@ -68,9 +101,17 @@ class Project:
         answer = self.server.psql(sql, database=self.database)
         return [tuple(line.split("|")) for line in answer.splitlines()]
 
+    def run(self, script: str) -> None:
+        if self.server is not None:
+            self.server.psql(script, database=self.database)
+            return
+        with sqlite3.connect(self.folder / "prisma" / "dev.db") as connection:
+            connection.executescript(script)
+        connection.close()
+
     def tables(self) -> set[str]:
         sql = (
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'"
             if self.is_sqlite
             else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         )

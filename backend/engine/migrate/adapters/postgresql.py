@@ -10,7 +10,6 @@ from typing import Any
 from backend.engine.errors import DriverError
 from backend.engine.migrate.adapters.types import ARRAY, ColumnType
 from backend.engine.migrate.databases.database import Database, Rows
-from backend.engine.migrate.databases.postgresql import PostgresqlDatabase
 from backend.engine.wasm.javascript import BigInt, Uint8Array
 
 PROVIDER = "postgres"
@@ -51,7 +50,6 @@ _FIRST_OF_USERS = 16384
 
 
 def connection_info(database: Database) -> dict[str, Any]:
-    assert isinstance(database, PostgresqlDatabase)
     return {"supportsRelationJoins": True, "schemaName": database.schema}
 
 

@@ -69,6 +69,8 @@ class Database(ABC):
     provider: Provider
     name: str
     """For people: the database's name, or the file's."""
+    schema: str = ""
+    """PostgreSQL: the schema in the database."""
 
     @abstractmethod
     async def query(self, sql: str, args: Sequence[Any] = ()) -> Rows:

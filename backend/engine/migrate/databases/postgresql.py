@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,13 @@ class PostgresqlDatabase(Database):
             await self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.schema)}")
 
     async def query(self, sql: str, args: Sequence[Any] = ()) -> Rows:
+        connection = self._open()
+        # Behind PgBouncer a statement must not outlive its transaction.
+        scope = connection.transaction() if self.settings.pgbouncer else nullcontext()
         try:
-            statement = await self._open().prepare(sql, name="")
-            records = await statement.fetch(*args)
+            async with scope:
+                statement = await connection.prepare(sql, name="")
+                records = await statement.fetch(*args)
         except FAILURES as error:
             raise translate(error) from error
         attributes = statement.get_attributes()
@@ -91,6 +95,13 @@ class PostgresqlDatabase(Database):
 
     async def lock(self, timeout: float, waiting: Callable[[], None]) -> None:
         """PostgreSQL drops the lock with the connection, however that ends."""
+        if self.settings.pgbouncer:
+            raise EngineError(
+                None,
+                "The database URL says pgbouncer=true, and there is something to migrate. A pooler "
+                "in transaction mode cannot hold the lock that keeps two migrations apart. Name "
+                "the server itself in the variable DIRECT_URL (or the schema's directUrl).",
+            )
         found = await self.query(f"SELECT pg_try_advisory_lock({MIGRATE_LOCK})")
         if found.records[0][0]:
             return

@@ -11,6 +11,7 @@ from backend.engine.drivers.postgresql.url import PostgreSQLSettings
 from backend.engine.errors import EngineError
 from backend.engine.migrate.databases.postgresql import (
     PostgresqlDatabase,
+    connect,
     create_database,
     drop_database,
 )
@@ -45,10 +46,32 @@ async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> Shadow
     return database
 
 
-async def empty_shadow(settings: PostgreSQLSettings, *, folder: Path) -> PostgresqlDatabase:
-    """A shadow database that the user gives: all that it holds is dropped."""
+async def empty_shadow(
+    settings: PostgreSQLSettings, *, main: PostgreSQLSettings, folder: Path
+) -> PostgresqlDatabase:
+    """A shadow database that the user gives: all that it holds is dropped. Raises EngineError
+    where it is the main database."""
+    if await _identity(settings, folder) == await _identity(main, folder):
+        raise EngineError(
+            None,
+            "The shadow database is the same as the main database. It is emptied whenever "
+            "migrations are tried: SHADOW_DATABASE_URL must name another one.",
+        )
     database = PostgresqlDatabase(settings, folder=folder)
     await database.connect()
     schema = quoted(database.schema)
     await database.run_script(f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")
     return database
+
+
+async def _identity(settings: PostgreSQLSettings, folder: Path) -> tuple[object, ...]:
+    """Equal for one database, by whatever names it is reached."""
+    connection = await connect(settings, folder=folder)
+    try:
+        found = await connection.fetchrow(
+            "SELECT oid, pg_postmaster_start_time(), current_setting('port')"
+            " FROM pg_database WHERE datname = current_database()"
+        )
+    finally:
+        await connection.close()
+    return tuple(found or ())
