@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,14 +10,16 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import venv
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.postgres import free_port
+from tests.postgres import USER, PostgresServer, free_port
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "DATABASE_SETUP.md").read_text("utf-8")
@@ -24,19 +27,36 @@ KEEPS_RUNNING = re.compile(r"^memory-mirror serve|^python -m uvicorn")
 UNSET = ("DATABASE_URL", "HOST", "PORT", "VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
 CHANGES_THE_SHELL = re.compile(r"^(\. |export |cd )")
 
+COMMAND = """#!{}
+import sys
+from backend.cli import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 
-def commands(section: str) -> list[str]:
-    """The lines of the section's `sh` blocks, without comments; `\\` joins a line to the next."""
-    _, _, text = DOCUMENT.partition(f"\n## {section}\n")
-    assert text, f"DATABASE_SETUP.md has no section {section!r}"
-    blocks = re.findall(r"^```sh\n(.*?)^```", text.partition("\n## ")[0], re.M | re.S)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+
+def section(name: str) -> str:
+    _, heading, text = DOCUMENT.partition(f"\n## {name}\n")
+    assert heading, f"DATABASE_SETUP.md has no section {name!r}"
+    return text.partition("\n## ")[0]
+
+
+def commands(text: str) -> list[str]:
+    """The lines of the `sh` blocks, without comments."""
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)).splitlines()
     return [bare for line in lines if (bare := re.sub(r"(^|\s+)#.*", "", line).strip())]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
+def files(text: str) -> dict[str, str]:
+    """The `ini` blocks, each named in the paragraph above it."""
+    return dict(re.findall(r"`([\w.]+)`[^`]*:\n\n```ini\n(.*?)^```", text, re.M | re.S))
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Path]:
+    # Not below pytest's own folder, which is closed to the user that PgBouncer runs as.
+    folder = Path(tempfile.mkdtemp(prefix="memory-mirror-"))
+    folder.chmod(0o755)
     ignored = shutil.ignore_patterns("node_modules", "*.db*", "__pycache__")
     for name in ("backend", "prisma"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -44,9 +64,10 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, folder)
     for path in ROOT.glob("requirements*.txt"):
         shutil.copy(path, folder)
-    shutil.copytree(ROOT / "prisma/node_modules", folder / "prisma/node_modules", symlinks=True)
+    (folder / "prisma/node_modules").symlink_to(ROOT / "prisma/node_modules")
     _lend_packages(folder)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 def _lend_packages(project: Path) -> None:
@@ -60,7 +81,7 @@ def _lend_packages(project: Path) -> None:
     (packages / "lent.pth").write_text(f"{project}\n{ours}\n")
     command = environment / "bin" / "memory-mirror"
     python = environment / "bin" / "python"
-    command.write_text(f"#!{python}\nimport sys\nfrom backend.cli import main\nsys.exit(main())\n")
+    command.write_text(COMMAND.format(python))
     command.chmod(0o755)
     stamp = "from backend.bootstrap import *; write_stamp(wanted())"
     subprocess.run([sys.executable, "-c", stamp], cwd=project, check=True)
@@ -69,15 +90,34 @@ def _lend_packages(project: Path) -> None:
 class Shell:
     """Runs one line after the other, as typed into one terminal."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, ports: Mapping[str, int], **environment: str) -> None:
         self._folder = folder
+        self._ports = ports
         self._before: list[str] = []
+        self._background: list[subprocess.Popen[str]] = []
         kept = {name: value for name, value in os.environ.items() if name not in UNSET}
         self._environment = kept | {"PYTHON": sys.executable} | environment
 
-    def run(self, line: str) -> None:
+    def follow(self, text: str) -> None:
+        for name, content in files(text).items():
+            (self._folder / name).write_text(self._with_ports(content))
+        try:
+            for line in commands(text):
+                self._run(self._with_ports(line))
+        finally:
+            for process in self._background:
+                _stop(process)
+
+    def _with_ports(self, text: str) -> str:
+        for shown, used in self._ports.items():
+            text = re.sub(rf"\b{shown}\b", str(used), text)
+        return text
+
+    def _run(self, line: str) -> None:
         if CHANGES_THE_SHELL.match(line):
             self._before.append(line)
+        elif line.endswith("&"):
+            self._background.append(self._start(line.removesuffix("&")))
         elif KEEPS_RUNNING.match(line):
             self._serve(line)
         else:
@@ -102,11 +142,9 @@ class Shell:
         if "uvicorn" in line:  # reads no PORT
             line += f" --port {port}"
         process = self._start(line, PORT=port)
-        try:
-            assert _answers(process, f"http://127.0.0.1:{port}/api/test/health"), f"$ {line}"
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            output, _ = process.communicate(timeout=30)
+        answered = _answers(process, f"http://127.0.0.1:{port}/api/test/health")
+        output = _stop(process)
+        assert answered, f"$ {line}\n{output}"
         assert "Traceback" not in output, f"$ {line}\n{output}"
 
 
@@ -120,8 +158,42 @@ def _answers(process: subprocess.Popen[str], url: str) -> bool:
     return False
 
 
-def test_sqlite(project: Path) -> None:
-    shell = Shell(project)
-    for line in commands("SQLite"):
-        shell.run(line)
+def _stop(process: subprocess.Popen[str]) -> str:
+    """As Ctrl-C does."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    return output
+
+
+@pytest.mark.parametrize("name", ["SQLite", "Several workers"])
+def test_sqlite(project: Path, name: str) -> None:
+    Shell(project, {}).follow(section(name))
     assert (project / "prisma" / "dev.db").exists()
+
+
+@pytest.fixture(scope="module")
+def postgres(project: Path, postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """With the role and the database that the first commands of the section make."""
+    path = f"{postgres_server.binaries}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PGHOST": str(postgres_server.folder), "PGUSER": USER, "PATH": path}
+    shell = Shell(project, {}, PGPORT=str(postgres_server.port), **environment)
+    shell.follow(section("PostgreSQL").partition("Then")[0])
+    yield postgres_server
+    postgres_server.drop_database("memory_mirror")
+    postgres_server.psql("DROP ROLE memory_mirror")
+
+
+def test_postgresql(project: Path, postgres: PostgresServer) -> None:
+    Shell(project, {"5432": postgres.port}).follow(section("PostgreSQL").partition("Then")[2])
+    assert postgres.psql("SELECT count(*) FROM video_analysis", database="memory_mirror") == "0"
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="no PgBouncer on this machine")
+def test_pgbouncer(project: Path, postgres: PostgresServer) -> None:
+    text = section("PgBouncer")
+    if os.geteuid() == 0:  # which it refuses to run as
+        text = text.replace("pgbouncer pgbouncer.ini", "pgbouncer -u nobody pgbouncer.ini")
+    ports = {"5432": postgres.port, "6432": free_port()}
+    Shell(project, ports).follow(text)
+    assert postgres.psql("SELECT count(*) FROM video_analysis", database="memory_mirror") == "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from backend.cli import COMMANDS
 from backend.core.config import Settings
+from backend.engine.drivers.postgresql.url import parse_url
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "DATABASE_SETUP.md")
@@ -42,3 +44,32 @@ def test_files_that_a_document_names_exist(name: str) -> None:
     named |= set(re.findall(r"`((?:backend|prisma|tests|bench|oracle)/[\w./-]*)`", text))
     named = {path for path in named if not path.endswith(".db")}  # made by the first run
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_table_of_url_parameters_holds() -> None:
+    text = (ROOT / "DATABASE_SETUP.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*?) \| (.*?)\|", text, re.M)
+    named = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
+    given = {
+        "pgbouncer": "true",
+        "sslmode": "prefer",
+        "sslaccept": "strict",
+        "host": "/tmp",
+    }
+    query = "&".join(f"{name}={given.get(name, 1)}" for name in named)
+    assert parse_url(f"postgresql://localhost/x?{query}").unknown == ()
+
+    defaults = {name.strip("`"): said.strip("` ") for name, said in rows if said.strip()}
+    settings = parse_url("postgresql://localhost/x")
+    assert defaults.pop("connection_limit") == "2 x CPUs + 1"
+    assert settings.connection_limit == 2 * (os.cpu_count() or 1) + 1
+    said = {name: getattr(settings, name) for name in defaults}
+    assert defaults == {name: _as_written(value) for name, value in said.items()}
+
+
+def _as_written(value: object) -> str:
+    if value is None:
+        return "0"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

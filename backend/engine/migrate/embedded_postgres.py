@@ -50,13 +50,13 @@ class EmbeddedPostgres:
         self.log = folder / "log"
         self._password = password or secrets.token_hex(16)
         self._data = folder / "data"
-        self._bin = _installed_binaries()
+        self.binaries = _installed_binaries()
         self._keeper: subprocess.Popen[bytes] | None = None
         self._user = "nobody" if os.geteuid() == 0 else None
 
     def init(self) -> None:
         if self._user is not None:
-            self._bin = _copy_installation(self._bin, self.folder / "installation")
+            self.binaries = _copy_installation(self.binaries, self.folder / "installation")
             shutil.chown(self.folder, self._user)
         password_file = self.folder / "password"
         password_file.write_text(self._password)
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
             "unix_socket_directories": str(self.folder),
             **self.settings,
         }
-        command = [str(self._bin / "postgres"), "-D", str(self._data)]
+        command = [str(self.binaries / "postgres"), "-D", str(self._data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
@@ -108,7 +108,7 @@ class EmbeddedPostgres:
 
     def _call(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
-            [str(self._bin / program), *arguments],
+            [str(self.binaries / program), *arguments],
             capture_output=True,
             text=True,
             user=self._user,
