@@ -20,8 +20,11 @@ COMMANDS = {
     "generate": ("backend.commands.generate", "render the Prisma client from schema.prisma"),
     "validate": ("backend.commands.validate", "check schema.prisma"),
     "format": ("backend.commands.format", "format schema.prisma"),
-    "db": ("backend.commands.db", "push, pull or execute: schema and database, without history"),
-    "migrate": ("backend.commands.migrate", "migrations: dev, deploy, status, diff, reset, ..."),
+    "db": ("backend.commands.db", "push, pull or execute: schema and database without migrations"),
+    "migrate": (
+        "backend.commands.migrate",
+        "dev, deploy, status, diff, reset or resolve: migrations",
+    ),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 
@@ -54,9 +57,8 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module, summary) in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-        )
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(name, help=summary, description=sentence)
         if name == chosen:  # only its module is imported, to keep the others' imports away
             implementation = importlib.import_module(module)
             implementation.configure(command)

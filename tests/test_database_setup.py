@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -194,6 +195,28 @@ def test_pgbouncer(project: Path, postgres: PostgresServer) -> None:
     text = section("PgBouncer")
     if os.geteuid() == 0:  # which it refuses to run as
         text = text.replace("pgbouncer pgbouncer.ini", "pgbouncer -u nobody pgbouncer.ini")
+    clear = "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION memory_mirror"
+    postgres.psql(clear, database="memory_mirror")
     ports = {"5432": postgres.port, "6432": free_port()}
     Shell(project, ports).follow(text)
     assert postgres.psql("SELECT count(*) FROM video_analysis", database="memory_mirror") == "0"
+
+
+def test_changing_the_schema(project: Path) -> None:
+    with (project / "prisma" / "schema.prisma").open("a") as schema:
+        schema.write("model Note {\nid Int @id\ntext String\n}\n")
+    Shell(project, {}).follow(section("Changing the schema"))
+    for provider in ("sqlite", "postgresql"):
+        (made,) = (project / "prisma/migrations" / provider).glob("*_add_notes/migration.sql")
+        assert 'CREATE TABLE "Note"' in made.read_text()
+    assert "Note" in tables(project / "prisma" / "dev.db")
+
+
+def test_what_prismas_users_know(project: Path) -> None:
+    Shell(project, {}).follow(section("What Prisma's users know"))
+    assert "video_analysis" in tables(project / "prisma" / "try.db")
+
+
+def tables(file: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return {name for (name,) in database.execute("SELECT name FROM sqlite_master")}

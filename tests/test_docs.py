@@ -48,14 +48,10 @@ def test_files_that_a_document_names_exist(name: str) -> None:
 
 def test_the_table_of_url_parameters_holds() -> None:
     text = (ROOT / "DATABASE_SETUP.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`.*?) \| (.*?)\|", text, re.M)
+    section = text.partition("\n## PostgreSQL\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (.*?)\|", section, re.M)
     named = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
-    given = {
-        "pgbouncer": "true",
-        "sslmode": "prefer",
-        "sslaccept": "strict",
-        "host": "/tmp",
-    }
+    given = {"pgbouncer": "true", "sslmode": "prefer", "sslaccept": "strict", "host": "/tmp"}
     query = "&".join(f"{name}={given.get(name, 1)}" for name in named)
     assert parse_url(f"postgresql://localhost/x?{query}").unknown == ()
 

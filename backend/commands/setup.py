@@ -9,12 +9,14 @@ from pathlib import Path
 
 from backend.commands import CommandError
 from backend.commands.generate import generate_client
+from backend.commands.prisma import environment_of
 from backend.core.config import load_settings
 from backend.core.errors import StartupError
 from backend.engine.artifact import StaleClientError, load_artifact
 from backend.engine.datasource import provider_of
 from backend.engine.errors import EngineError
 from backend.engine.migrate.deploy import deploy
+from backend.engine.migrate.direct import direct_url
 from backend.engine.wasm import modules
 from backend.engine.wasm.compiler import module_file
 from backend.engine.wasm.packages import PackagesError, fetch
@@ -61,6 +63,7 @@ def _client_is_current() -> bool:
 
 
 def _migrate(url: str) -> None:
+    url = direct_url(SCHEMA.read_text("utf-8"), url, environment_of(SCHEMA))
     deployed = asyncio.run(deploy(SCHEMA, url, log=_say))
     for name in deployed.edited:
         _say(f"Migration `{name}` was edited after it was applied to this database")
