@@ -8,7 +8,7 @@ python = $(shell for p in $(candidates); do \
 	done)
 bin = .venv/bin
 
-.PHONY: help run setup venv venv-dev test test-pgbouncer lint lock clean
+.PHONY: help run setup venv venv-dev test test-pgbouncer lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -41,6 +41,10 @@ lint: venv-dev ## ruff, mypy --strict, and who may import whom
 	$(bin)/mypy backend
 	$(bin)/lint-imports
 
+bench: venv-dev ## measure the service beside its peers (ARGS=--help tells what can be chosen)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m bench $(ARGS)
+
 # Names, versions and hashes only. Needs uv on the PATH.
 uv_compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
@@ -49,9 +53,10 @@ lock: ## write requirements*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade f
 	$(uv_compile) pyproject.toml --group build -o requirements.txt
 	$(uv_compile) pyproject.toml --group build --group dev -c requirements.txt -o requirements-dev.txt
 	$(uv_compile) --group node -o requirements-node.txt
+	$(uv_compile) --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 clean: ## remove what set-up made; databases and .env stay
-	rm -rf .venv prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv bench/.venv bench/peers/fastify-prisma/node_modules prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
