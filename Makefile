@@ -8,7 +8,7 @@ python = $(shell for p in $(candidates); do \
 	done)
 bin = .venv/bin
 
-.PHONY: help run setup venv venv-dev test test-pgbouncer lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pgbouncer oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -34,6 +34,10 @@ test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's pac
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer; }
 	@$(bin)/python -m pytest tests/acceptance/pgbouncer.py $(ARGS)
 
+oracle: venv-dev ## our engine beside Prisma's own client, which needs Node.js (oracle/README.md)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m oracle $(ARGS)
+
 lint: venv-dev ## ruff, mypy --strict, and who may import whom
 	@$(bin)/memory-mirror setup --no-migrations
 	$(bin)/ruff check .
@@ -56,7 +60,8 @@ lock: ## write requirements*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade f
 	$(uv_compile) --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 clean: ## remove what set-up made; databases and .env stay
-	rm -rf .venv bench/.venv bench/peers/fastify-prisma/node_modules prisma/node_modules .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv bench/.venv bench/peers/fastify-prisma/node_modules prisma/node_modules \
+		oracle/node_modules .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

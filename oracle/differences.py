@@ -1,0 +1,238 @@
+"""Where our engine differs from Prisma's own client on purpose, or because Prisma's is wrong.
+
+A difference that no entry explains fails the run, and so does an entry that explains none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from oracle.comparison import Difference
+from oracle.outcomes import Failure
+
+
+@dataclass(frozen=True)
+class Listed:
+    name: str
+    reason: str
+    explains: Callable[[Difference], bool]
+
+
+def _codes(difference: Difference, ours: str, theirs: str | None) -> bool:
+    """Ours failed with this code; theirs with that one, or not at all (None)."""
+    failed = difference.theirs.code if isinstance(difference.theirs, Failure) else None
+    return (
+        isinstance(difference.ours, Failure) and difference.ours.code == ours and failed == theirs
+    )
+
+
+def _method(difference: Difference) -> str:
+    return difference.case.calls[0].method
+
+
+def _is_int_out_of_range(difference: Difference) -> bool:
+    ints = [number for number in _numbers(difference.case.calls[0].args) if abs(number) >= 2**31]
+    refused = _codes(difference, "validation", None) or _codes(difference, "validation", "P2020")
+    stored_by_theirs = difference.where.startswith("table") and not difference.ours
+    return bool(ints) and (refused or stored_by_theirs)
+
+
+def _numbers(value: Any) -> list[int]:
+    if isinstance(value, dict):
+        return [number for item in value.values() for number in _numbers(item)]
+    if isinstance(value, (list, tuple)):
+        return [number for item in value for number in _numbers(item)]
+    return [value] if type(value) is int else []
+
+
+def _is_raw_type_of_sqlite(difference: Difference) -> bool:
+    if (
+        difference.provider != "sqlite"
+        or _method(difference) != "query_raw"
+        or isinstance(difference.ours, Failure)
+    ):
+        return False
+    pairs = zip(difference.ours, difference.theirs, strict=True)
+    return all(_is_stored_as(row[name], theirs[name]) for row, theirs in pairs for name in theirs)
+
+
+def _is_stored_as(ours: Any, theirs: Any) -> bool:
+    if ours == theirs:  # 1 == True
+        return True
+    try:
+        return bool(json.loads(ours) == theirs)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_json_number(difference: Difference) -> bool:
+    """Equal when the JSON within is read."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, list):
+            return [read(item) for item in value]
+        if isinstance(value, str) and value[:1] in "[{":
+            with suppress(ValueError):
+                return json.loads(value)
+        return value
+
+    return difference.where.startswith("table") and read(difference.ours) == read(difference.theirs)
+
+
+def _is_truncated_by_libsql(difference: Difference) -> bool:
+    call = difference.case.calls[0]
+    if (
+        difference.provider != "sqlite"
+        or call.method != "group_by"
+        or isinstance(difference.theirs, Failure)
+    ):
+        return False
+    return (
+        any(call.args.get(name) for name in ("sum", "min", "max", "avg"))
+        and len(difference.ours) > 1
+    )
+
+
+def _names_the_fields(difference: Difference) -> bool:
+    """Both say P2002 or P2011; ours names fields where theirs names the constraint, or nothing."""
+    ours, theirs = difference.ours, difference.theirs
+    if not isinstance(ours, Failure) or not isinstance(theirs, Failure) or ours.code != theirs.code:
+        return False
+    known = ours.code in ("P2002", "P2011") and difference.provider == "postgresql"
+    return known and "the fields: (" in ours.message and "the fields: (" not in theirs.message
+
+
+def _is_out_of_range(difference: Difference) -> bool:
+    if _codes(difference, "P2020", "P2020"):
+        return True
+    return "'oid': -1" in str(difference.case)
+
+
+def _is_json_push(difference: Difference) -> bool:
+    return "'push': [Json(" in str(difference.case)
+
+
+def _is_aborted_commit(difference: Difference) -> bool:
+    if difference.where != "outcomes" or difference.case.mode != "commit":
+        return False
+    *ours, last = difference.ours
+    return "commit was a rollback" in str(last) and len(ours) == len(difference.theirs)
+
+
+def _is_raw_enum_list(difference: Difference) -> bool:
+    if (
+        difference.provider != "postgresql"
+        or _method(difference) != "query_raw"
+        or isinstance(difference.ours, Failure)
+    ):
+        return False
+
+    def as_text(value: Any) -> Any:
+        return "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else value
+
+    pairs = zip(difference.ours, difference.theirs, strict=True)
+    return all(
+        row[name] == their_row[name] or as_text(row[name]) == their_row[name]
+        for row, their_row in pairs
+        for name in row
+    )
+
+
+def _is_encoded_twice(difference: Difference) -> bool:
+    """ "x" is stored as "eA==" there."""
+    if difference.provider != "postgresql" or not difference.where.startswith("table"):
+        return False
+    stored_twice = str(difference.ours)
+    for plain in set(re.findall(r"(?<=x)[0-9a-f]+", stored_twice)):
+        encoded = base64.b64encode(bytes.fromhex(plain)).hex() if len(plain) % 2 == 0 else plain
+        stored_twice = stored_twice.replace(f"x{plain}", f"x{encoded}")
+    return stored_twice == str(difference.theirs)
+
+
+LISTED: tuple[Listed, ...] = (
+    Listed(
+        "PostgreSQL: a list of Bytes that is set for many records",
+        "Wrong in Prisma's client: it stores the base64 text of the bytes in place of the bytes.",
+        _is_encoded_twice,
+    ),
+    Listed(
+        "PostgreSQL: P2020 in other words",
+        "asyncpg checks a number against the column's type before it is sent, and words it so; a"
+        " negative oid, which PostgreSQL would wrap around, it refuses.",
+        _is_out_of_range,
+    ),
+    Listed(
+        "a BigInt beyond 64 bits has a code",
+        "P2033, as Prisma's native engine has it. Prisma's client for TypeScript has no code.",
+        lambda d: _codes(d, "P2033", "unknown"),
+    ),
+    Listed(
+        "a list that is pushed to a list of Json",
+        "Its items are appended, as for every other type and as Prisma Client Python declares it"
+        " (push: List[Json]). Prisma's client for TypeScript cannot tell a list of values from one"
+        " value that is a list.",
+        _is_json_push,
+    ),
+    Listed(
+        "PostgreSQL: P2002 and P2011 name the fields",
+        "As on SQLite, and as Prisma's native engine did (`meta.target`), which users of Prisma"
+        " Client Python read. Prisma's adapter for pg knows the constraint's name, or nothing.",
+        _names_the_fields,
+    ),
+    Listed(
+        "PostgreSQL: the commit of an aborted transaction is an error",
+        "After a failed statement PostgreSQL answers COMMIT with a rollback. Prisma is silent, and"
+        " the caller believes that the rest was stored.",
+        _is_aborted_commit,
+    ),
+    Listed(
+        "PostgreSQL: a raw list of enum values is a list",
+        "Prisma's adapter for pg leaves it in PostgreSQL's own text form, {HAPPY,down}.",
+        _is_raw_enum_list,
+    ),
+    Listed(
+        "an Int beyond 32 bits is refused before it is sent",
+        "Prisma's client for TypeScript sends it as a BigInt: SQLite stores it, PostgreSQL refuses"
+        " it (P2020). Prisma's native engine, which Prisma Client Python is made for, refuses it as"
+        " we do.",
+        _is_int_out_of_range,
+    ),
+    Listed(
+        "SQLite: the types of raw results",
+        "Prisma's driver asks SQLite for the declared type of each column; Python's sqlite3 does"
+        " not show it. A raw Boolean is 1 or 0 here, raw Json its text. With model=... both are"
+        " right.",
+        _is_raw_type_of_sqlite,
+    ),
+    Listed(
+        "SQLite: too few parameters of a raw query are refused",
+        "The driver of libSQL takes NULL for those that are missing.",
+        lambda d: d.provider == "sqlite" and _codes(d, "P2010", None),
+    ),
+    Listed(
+        "the spelling of a float within JSON",
+        "1e+20 or 1e20, -0.0 or 0: the same numbers as Python and as JavaScript write them.",
+        _is_json_number,
+    ),
+    Listed(
+        "SQLite: aggregates of Decimal and Float cut to integers",
+        "Wrong in Prisma's adapter for libSQL: it takes the type of an aggregate from the first"
+        " row, and where that one is whole, it cuts the others.",
+        _is_truncated_by_libsql,
+    ),
+    Listed(
+        "an update that moves its own record by a nested write",
+        "Prisma answers null, as it looks for the record under its old key. The generated code of"
+        " Prisma Client Python cannot read null there and raises pydantic's ValidationError, which"
+        " it does with any engine.",
+        lambda d: (
+            _method(d) == "update" and d.theirs is None and _codes(d, "ValidationError", None)
+        ),
+    ),
+)
