@@ -1,12 +1,14 @@
 # make run    does all the set-up and serves on http://127.0.0.1:8000
 # make help   lists the rest
 
+bin = .venv/bin
+
 # The first of these that is new enough; `make run PYTHON=/path/to/python3.12` names another.
-candidates = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+# Once there is a .venv, its own Python, so that it is not made anew when python3 changes.
+candidates = $(or $(PYTHON),$(wildcard $(bin)/python) python3 python3.14 python3.13 python3.12 python3.11)
 python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
-bin = .venv/bin
 
 .PHONY: help run setup venv venv-dev test test-pgbouncer oracle lint bench lock clean
 
@@ -70,5 +72,5 @@ python='$(python)'; \
 test -n "$$python" || { \
 	echo "Python 3.11 or later is needed; none of these is: $(candidates)." \
 		"Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; }; \
-"$$python" -I backend/bootstrap.py $(1)
+exec "$$python" -I backend/bootstrap.py $(1)
 endef

@@ -60,8 +60,10 @@ def bootstrap(*, dev: bool) -> None:
 
 @contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """One set-up at a time per folder. The system drops the lock when its holder dies."""
+    """One set-up at a time per folder. The system drops the lock when its holders die: this
+    process, and a pip that outlives it."""
     descriptor = os.open(folder, os.O_RDONLY)
+    os.set_inheritable(descriptor, True)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,7 +159,10 @@ def _pip(arguments: list[str]) -> None:
 
 def _run(command: list[str]) -> tuple[int, str]:
     with tempfile.TemporaryFile() as output:
-        code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode
+        # close_fds=False: the child holds the lock too.
+        code = subprocess.run(
+            command, stdout=output, stderr=subprocess.STDOUT, close_fds=False
+        ).returncode
         output.seek(0)
         return code, output.read().decode("utf-8", "replace")
 

@@ -14,6 +14,7 @@ import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -109,13 +110,18 @@ def test_makes_what_is_missing_and_nothing_twice(project: Path) -> None:
     assert command_works(project)
 
 
-def test_mends_a_venv_left_half_made(project: Path) -> None:
+@pytest.mark.parametrize("killed", ["all", "its first process"])
+def test_mends_a_venv_left_half_made(project: Path, killed: str) -> None:
     process = start(project, "venv")
     assert process.stdout is not None
     assert MADE in process.stdout.readline()
     while not (project / ".venv" / "bin").exists():
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
+    if killed == "all":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        (bootstrap,) = psutil.Process(process.pid).children()
+        bootstrap.kill()
     process.communicate(timeout=10)
     assert (project / ".venv").exists()
 

@@ -28,7 +28,7 @@ VARYING = (
 def session() -> Iterator[tuple[str, str]]:
     """Each command that the README shows, and what it shows below it."""
     for block in re.findall(
-        r"^```console\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S
+        r"^```console\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
     ):
         for entry in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, _, output = entry.partition("\n")
