@@ -1,0 +1,35 @@
+"""The service against its own OpenAPI document, by schemathesis with all its checks.
+
+More, with another seed:  schemathesis run URL/openapi.json --checks all --max-examples 500
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.service.conftest import Database
+from tests.service.server import Server
+
+
+def test_the_service_does_what_its_document_says(own_database: Database, tmp_path: Path) -> None:
+    with Server(own_database.url, tmp_path) as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli"),
+                *("run", f"{server.url}/openapi.json", "--checks=all", "--seed=1"),
+                *("--max-examples=10", "--generation-database=none", "--no-color"),
+                *("--continue-on-failure", "--no-shrink"),
+            ],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        log = server.log()
+    assert done.returncode == 0, done.stdout
+    assert "Operations:       6 selected / 6 total" in done.stdout
+    assert "Traceback" not in log
