@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pgbouncer oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -30,6 +30,13 @@ venv-dev:
 test: venv-dev ## set-up, then all tests, on SQLite and PostgreSQL (ARGS="-k name" chooses)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest $(ARGS)
+
+test-pages: venv-dev ## /docs and /redoc in a real Chromium (CHROMIUM=/path/to/it, or Debian's, installed if it is missing)
+	@for name in $(CHROMIUM) chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit; done; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/pages.py $(ARGS)
 
 test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's package, installed if it is missing)
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
-from starlette.responses import HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse
 
 from backend.core.route import ApiRoute
 
@@ -47,6 +47,13 @@ async def redoc(request: Request) -> HTMLResponse:
         redoc_favicon_url=f"{root}{ASSETS}/fastapi/favicon.png",
         with_google_fonts=False,
     )
+
+
+# ReDoc asks for its logo at its page's address and this; the page may have its slash.
+@router.get("/redoc/logo-mini.svg")
+@router.get("/redoc//logo-mini.svg")
+async def redoc_logo() -> FileResponse:
+    return FileResponse(_asset_folder() / "redoc" / "logo-mini.svg")
 
 
 def _asset_folder() -> Path:

@@ -150,6 +150,8 @@ async def test_a_page_and_all_it_refers_to_are_served_from_here(
 
 async def test_the_assets_load_nothing_from_another_host(client: httpx.AsyncClient) -> None:
     """ReDoc's own build asks a CDN for its logo, and its page another for fonts."""
+    for logo in ("/redoc/logo-mini.svg", "/redoc//logo-mini.svg"):
+        assert (await client.get(logo)).headers["content-type"] == "image/svg+xml"
     script = (await client.get("/docs/assets/redoc/redoc.standalone.js")).text
     assert "cdn.redoc.ly" not in script
     style = (await client.get("/docs/assets/swagger/swagger-ui.css")).text
