@@ -26,12 +26,6 @@ from backend.engine.errors import EngineError
 
 FILE = "prisma.toml"
 
-VIRTUAL_TABLE_PARTS = (
-    "data", "idx", "content", "docsize", "config", "segments", "segdir", "stat",  # fts5, fts4
-    "node", "rowid", "parent",  # rtree
-)  # fmt: skip
-"""SQLite keeps a virtual table's data in tables of its name with one of these endings."""
-
 
 @dataclass(frozen=True, slots=True)
 class MigrateConfig:
@@ -44,13 +38,14 @@ class MigrateConfig:
     external_enums: tuple[str, ...] = ()
 
     def is_external(self, table: str) -> bool:
-        """Also for what SQLite makes beside a virtual table that is named (`search_data`, ...)."""
-        owners = {table, *(table.removesuffix(f"_{part}") for part in VIRTUAL_TABLE_PARTS)}
-        return any(
-            fnmatchcase(owner, pattern.rpartition(".")[2])
-            for pattern in self.external_tables
-            for owner in owners
-        )
+        return any(_names(pattern, table) for pattern in self.external_tables)
+
+    def is_external_enum(self, enum: str) -> bool:
+        return any(_names(pattern, enum) for pattern in self.external_enums)
+
+
+def _names(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern.rpartition(".")[2])
 
 
 def load_config(schema_path: Path) -> MigrateConfig:

@@ -23,7 +23,7 @@ from backend.engine.migrate.engine import (
     diff_schema,
     diff_shadow,
 )
-from backend.engine.migrate.external import schema_filter
+from backend.engine.migrate.external import find_external
 from backend.engine.migrate.folder import MigrationFolder, locked_provider
 from backend.engine.migrate.project import read_schema
 from backend.engine.migrate.scratch import scratch_postgresql
@@ -75,18 +75,16 @@ async def diff(
     async with contextlib.AsyncExitStack() as stack:
         main, shadow, databases = await _databases(comparison, (source, target), stack)
         folders = [_folder(side, comparison) for side in (source, target) if _is_history(side)]
+        migrations = [item for folder in folders for item in folder.migrations()]
+        external = await find_external(config, databases, migrations)
         engine = SchemaEngine(
             locate_packages(base / "schema.prisma"),
             provider=provider,
             main=main,
             shadow=shadow,
             lock=_no_lock,
-            filters=schema_filter(
-                config,
-                provider,
-                databases[0].schema if databases else "public",
-                in_database=[name for item in databases for name in await item.foreign_objects()],
-                migrations=[item for folder in folders for item in folder.migrations()],
+            filters=external.schema_filter(
+                provider, databases[0].schema if databases else "public"
             ),
             log=log,
         )

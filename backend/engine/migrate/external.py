@@ -1,14 +1,15 @@
-"""Which tables and enums the schema engine must leave alone, as its SchemaFilter wants them:
-by exact name, with the schema before it on PostgreSQL."""
+"""What the schema engine must leave alone: tables and enums that the project names as external, and
+on SQLite every virtual table, such as a full-text index."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from backend.engine.drivers.driver import Provider
-from backend.engine.migrate.config import VIRTUAL_TABLE_PARTS, MigrateConfig
+from backend.engine.migrate.config import MigrateConfig
+from backend.engine.migrate.databases.database import Database
 from backend.engine.migrate.folder import Migration
 from backend.engine.migrate.statements import split
 
@@ -18,44 +19,56 @@ _CREATES_TABLE = re.compile(
     re.IGNORECASE,
 )
 
-
-def schema_filter(
-    config: MigrateConfig,
-    provider: Provider,
-    schema: str,
-    *,
-    in_database: Iterable[str],
-    migrations: Sequence[Migration],
-) -> dict[str, list[str]]:
-    """`{"externalTables": [...], "externalEnums": [...]}`. Patterns are matched against what the
-    database holds and what the migrations create: the shadow database will hold that too."""
-    if not config.external_tables and not config.external_enums:
-        return {"externalTables": [], "externalEnums": []}
-    known = {*in_database, *_created_tables(migrations, provider)}
-    tables = {name for name in known if config.is_external(name)}
-    tables.update(name for name in config.external_tables if "*" not in name)
-    enums = {name for name in known if any(fnmatchcase(name, e) for e in config.external_enums)}
-    enums.update(name for name in config.external_enums if "*" not in name)
-    return {
-        "externalTables": sorted(_qualified(name, provider, schema) for name in tables),
-        "externalEnums": sorted(_qualified(name, provider, schema) for name in enums),
-    }
+_VIRTUAL_TABLE_PARTS = (
+    "data", "idx", "content", "docsize", "config", "segments", "segdir", "stat",  # fts5, fts4
+    "node", "rowid", "parent",  # rtree
+)  # fmt: skip
+"""SQLite keeps a virtual table's data in tables of its name with one of these endings."""
 
 
-def _created_tables(migrations: Sequence[Migration], provider: Provider) -> set[str]:
-    names = set()
+@dataclass(frozen=True, slots=True)
+class External:
+    """Names without their schema."""
+
+    tables: frozenset[str]
+    enums: frozenset[str]
+
+    def schema_filter(self, provider: Provider, schema: str) -> dict[str, list[str]]:
+        """The engine's SchemaFilter, which wants the schema before a name on PostgreSQL."""
+        prefix = f"{schema}." if provider == "postgresql" else ""
+        return {
+            "externalTables": sorted(prefix + name for name in self.tables),
+            "externalEnums": sorted(prefix + name for name in self.enums),
+        }
+
+
+async def find_external(
+    config: MigrateConfig, databases: Sequence[Database], migrations: Sequence[Migration]
+) -> External:
+    """Among what the databases hold and what the migrations create: a shadow database will hold
+    that too."""
+    known: set[str] = set()
+    virtual: set[str] = set()
+    for database in databases:
+        known.update(await database.foreign_objects())
+        virtual.update(await database.virtual_tables())
     for migration in migrations:
-        for statement in split(migration.script or "", provider):
-            found = _CREATES_TABLE.match(statement.text)
-            if found:
-                name = (found[1] or found[2]).replace('""', '"')
-                names.add(name)
-                if provider == "sqlite" and "VIRTUAL" in statement.words[:2]:
-                    names.update(f"{name}_{part}" for part in VIRTUAL_TABLE_PARTS)
-    return names
+        created = _created_tables(migration)
+        known.update(created)
+        virtual.update(name for name, is_virtual in created.items() if is_virtual)
+    parts = {f"{name}_{part}" for name in virtual for part in _VIRTUAL_TABLE_PARTS}
+    return External(
+        frozenset(virtual | parts | {name for name in known if config.is_external(name)}),
+        frozenset(name for name in known if config.is_external_enum(name)),
+    )
 
 
-def _qualified(name: str, provider: Provider, schema: str) -> str:
-    if provider == "sqlite":
-        return name.rpartition(".")[2]
-    return name if "." in name else f"{schema}.{name}"
+def _created_tables(migration: Migration) -> dict[str, bool]:
+    """The tables that a migration creates, and whether each is a virtual one."""
+    found = {}
+    for statement in split(migration.script or "", "sqlite"):
+        match = _CREATES_TABLE.match(statement.text)
+        if match:
+            name = (match[1] or match[2]).replace('""', '"')
+            found[name] = statement.words[1:2] == ("VIRTUAL",)
+    return found

@@ -13,7 +13,7 @@ from backend.engine.errors import DriverError
 from backend.engine.migrate.config import MigrateConfig, load_config
 from backend.engine.migrate.databases.database import Database, Log, explained
 from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING
-from backend.engine.migrate.external import schema_filter
+from backend.engine.migrate.external import find_external
 from backend.engine.migrate.folder import Migration, MigrationFolder, locate
 from backend.engine.migrate.target import Target, open_database, open_shadow, parse_target
 
@@ -72,19 +72,14 @@ class Project:
         async def lock(wanted: Database) -> None:
             await wanted.lock(LOCK_TIMEOUT, lambda: self.log(WAITING))
 
+        external = await find_external(self.config, [database], migrations)
         engine = SchemaEngine(
             locate_packages(self.schema_path),
             provider=self.provider,
             main=main,
             shadow=lambda: open_shadow(self.target, self.shadow_url),
             lock=lock,
-            filters=schema_filter(
-                self.config,
-                self.provider,
-                self.target.schema,
-                in_database=await database.foreign_objects(),
-                migrations=migrations,
-            ),
+            filters=external.schema_filter(self.provider, self.target.schema),
             log=self.log,
         )
         try:

@@ -13,7 +13,7 @@ from tests.postgres import PostgresServer
 @pytest.fixture
 def sqlite_project(tmp_path: Path) -> Project:
     """A project without models or migrations; its database does not exist yet."""
-    project = Project(tmp_path, "sqlite", "file:./dev.db")
+    project = Project(tmp_path, "sqlite", "file:./dev.db", "dev.db")
     project.write_schema("")
     return project
 
@@ -21,7 +21,7 @@ def sqlite_project(tmp_path: Path) -> Project:
 @pytest.fixture
 def postgresql_project(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Project]:
     name = f"migrate_{secrets.token_hex(6)}"
-    project = Project(tmp_path, "postgresql", postgres_server.url(name), postgres_server, name)
+    project = Project(tmp_path, "postgresql", postgres_server.url(name), name, postgres_server)
     project.write_schema("")
     yield project
     postgres_server.drop_database(name)
@@ -34,11 +34,8 @@ def project(request: pytest.FixtureRequest) -> Project:
 
 
 @pytest.fixture
-def shadow_url(project: Project) -> Iterator[str | None]:
-    """A database that may be emptied; SQLite needs none."""
-    if project.server is None:
-        yield None
-        return
-    name = project.server.create_database()
-    yield project.server.url(name)
-    project.server.drop_database(name)
+def shadow_url(project: Project, postgres_server: PostgresServer) -> Iterator[str]:
+    """A PostgreSQL database that may be emptied."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)

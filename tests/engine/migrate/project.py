@@ -11,6 +11,7 @@ from typing import Any
 from backend.engine.drivers.driver import Provider
 from backend.engine.migrate import Deployed, deploy
 from backend.engine.migrate.dev import Developed, Questions, dev
+from backend.engine.migrate.diff import Side, diff
 from backend.engine.migrate.folder import MigrationFolder
 from backend.engine.migrate.project import Project as EngineProject
 from backend.engine.migrate.project import open_project
@@ -39,8 +40,9 @@ class Project:
     folder: Path
     provider: Provider
     url: str
+    database: str
+    """Its name, or the file's."""
     server: PostgresServer | None = None
-    database: str = ""
     said: list[str] = field(default_factory=list)
     """Every line of progress."""
     warned: list[str] = field(default_factory=list)
@@ -88,13 +90,34 @@ class Project:
         await self.dev("init")
         self.run(rows)
 
+    async def begin(self, models: str, rows: str = "") -> None:
+        """As `init`, at less expense: without a shadow database."""
+        self.write_schema(models)
+        script = await self.difference(Side("empty"), Side("schema", self.schema_path))
+        self.add_migration("20260101000000_init", script)
+        await self.deploy()
+        self.run(rows)
+
+    async def difference(self, source: Side, target: Side) -> str:
+        """The script from one to the other; empty where there is no difference."""
+        opened = self.open()
+        found = await diff(
+            source,
+            target,
+            script=True,
+            config=opened.config,
+            base=self.schema_path.parent,
+            log=self.said.append,
+        )
+        return "" if found.is_empty else found.text
+
     async def deploy(self, **options: Any) -> Deployed:
         return await deploy(self.schema_path, self.url, **{"log": self.said.append, **options})
 
     def query(self, sql: str) -> list[tuple[str, ...]]:
         """The rows as psql or Python shows them: every value as text, NULL as an empty one."""
         if self.server is None:
-            with sqlite3.connect(self.folder / "prisma" / "dev.db") as connection:
+            with sqlite3.connect(self.folder / "prisma" / self.database) as connection:
                 rows = connection.execute(sql).fetchall()
             connection.close()
             return [tuple("" if value is None else str(value) for value in row) for row in rows]
@@ -105,7 +128,7 @@ class Project:
         if self.server is not None:
             self.server.psql(script, database=self.database)
             return
-        with sqlite3.connect(self.folder / "prisma" / "dev.db") as connection:
+        with sqlite3.connect(self.folder / "prisma" / self.database) as connection:
             connection.executescript(script)
         connection.close()
 

@@ -195,7 +195,7 @@ async def test_reset_drops_everything_and_applies_all(project: Project) -> None:
     assert (await project.dev()).created == ()
 
 
-async def test_diff_of_every_kind_of_side(project: Project, shadow_url: str | None) -> None:
+async def test_diff_of_every_kind_of_side(project: Project, shadow_url: str) -> None:
     await project.init(USER)
     sides = {
         "empty": Side("empty"),

@@ -122,3 +122,7 @@ class Database(ABC):
     async def foreign_objects(self) -> list[str]:
         """Names of what stands in the schema besides `_prisma_migrations`: tables, views, enums.
         What the database itself or its extensions put there does not count."""
+
+    @abstractmethod
+    async def virtual_tables(self) -> list[str]:
+        """SQLite's virtual tables: no schema of Prisma's can describe one."""

@@ -58,6 +58,9 @@ class NoDatabase(Database):
     async def foreign_objects(self) -> list[str]:
         return []
 
+    async def virtual_tables(self) -> list[str]:
+        return []
+
 
 def _refusal(sql: str) -> RuntimeError:
     return RuntimeError(f"There is no database here to run this: {sql}")

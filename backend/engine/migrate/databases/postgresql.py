@@ -165,6 +165,9 @@ class PostgresqlDatabase(Database):
         )
         return [record[0] for record in found.records]
 
+    async def virtual_tables(self) -> list[str]:
+        return []
+
     def _open(self) -> RawConnection:
         if self._connection is None:
             raise DriverError("ConnectionClosed")

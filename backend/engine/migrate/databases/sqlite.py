@@ -136,6 +136,13 @@ class SqliteDatabase(Database):
         )
         return [record[0] for record in found.records]
 
+    async def virtual_tables(self) -> list[str]:
+        found = await self.query(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name"
+        )
+        return [record[0] for record in found.records]
+
     async def drop_everything(self) -> None:
         """What `migrate reset` needs: no table, view, index or trigger is left."""
         await self._in_thread(self._drop_everything)
