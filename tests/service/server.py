@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +16,10 @@ START_SECONDS = 60
 
 
 class Server:
-    def __init__(self, database_url: str, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, *, arguments: Sequence[str] = (), **settings: str
+    ) -> None:
+        self._arguments = arguments
         self._environment = {**os.environ, "DATABASE_URL": database_url, **settings}
         self._log = folder / "server.log"
         self._process: subprocess.Popen[str] | None = None
@@ -33,7 +37,7 @@ class Server:
     def start(self) -> None:
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "backend.cli", "serve", "--port", "0"],
+                [sys.executable, "-m", "backend.cli", "serve", "--port", "0", *self._arguments],
                 env=self._environment,
                 cwd=self._log.parent,  # where there is no .env
                 stdout=subprocess.PIPE,

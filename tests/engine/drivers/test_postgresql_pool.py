@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from backend.engine.datasource import make_driver
-from backend.engine.drivers.driver import Driver, Start
+from backend.engine.drivers.driver import Driver, Program, Start
 from backend.engine.errors import DriverError
 from tests.engine.drivers import programs
 from tests.engine.drivers.conftest import OpenDriver
@@ -41,7 +41,7 @@ class Watcher:
         return int(self._ask("count(*)", condition))
 
     def terminate(self, condition: str = "true") -> None:
-        self._ask("count(pg_terminate_backend(pid))", condition)
+        self._ask("count(pg_terminate_backend(pid, 5000))", condition)
 
     async def wait_until(self, condition: str, count: int = 1) -> None:
         for _ in range(1000):
@@ -265,12 +265,38 @@ async def test_a_connection_that_died_idle_is_replaced_unseen(
 ) -> None:
     driver = await open_postgres(connection_limit="2")
     await write(driver, "CREATE TABLE t (id INTEGER)")
-    watcher.terminate()
-    assert await write(driver, "INSERT INTO t VALUES (1)", atomic=atomic) == 1
-    watcher.terminate()
-    await asyncio.sleep(0.05)  # this time, asyncio has seen the end of it
-    assert await write(driver, "INSERT INTO t VALUES (1)", atomic=atomic) == 1
-    assert await read(driver, query("SELECT count(*) FROM t")) == [(2,)]
+    insert = execute("INSERT INTO t VALUES (1)")
+    # The server's last word and the end of the stream reach us one after the other.
+    for steps in range(8):
+        await driver.run(insert, reads_only=False, atomic=atomic)
+        watcher.terminate()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await driver.run(insert, reads_only=False, atomic=atomic)
+    assert await read(driver, query("SELECT count(*) FROM t")) == [(16,)]
+
+
+async def test_work_that_was_begun_is_not_run_again(
+    open_postgres: OpenDriver, watcher: Watcher
+) -> None:
+    driver = await open_postgres()
+    await write(driver, "CREATE TABLE t (id INTEGER)")
+    insert = execute("INSERT INTO t VALUES (1)")
+    kinds = []
+    for steps in range(8):
+
+        def program(steps: int = steps) -> Program:
+            yield from insert()
+            watcher.terminate()
+            yield from insert()
+
+        with pytest.raises(DriverError) as raised:
+            await driver.run(program, reads_only=False, atomic=False)
+        kinds.append(raised.value.kind)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    assert kinds == ["ConnectionClosed"] * 8
+    assert await read(driver, query("SELECT count(*) FROM t")) == [(8,)]
 
 
 async def test_a_write_that_may_have_run_is_not_run_again(

@@ -149,6 +149,7 @@ class Session:
         self, prepared: _Prepared, statement: Statement, args: Sequence[Any]
     ) -> Rows | int:
         encoded = prepared.encode(statement, args)
+        sent_before = self._sent
         if not self.is_in_transaction:
             self._sent = "raw" if statement.raw else "prisma"
         self._is_interrupted = True
@@ -158,6 +159,8 @@ class Session:
             self._is_interrupted = False
             raise
         except FAILURES as error:
+            if self._refused_to_send(error):
+                self._sent = sent_before
             raise self._failed(error) from error
         self._is_interrupted = False
         return prepared.answer(statement, records)
@@ -187,9 +190,19 @@ class Session:
         self._is_interrupted = not isinstance(
             error, (asyncpg.PostgresError, asyncpg.InterfaceError)
         )
-        if isinstance(error, asyncpg.InterfaceError) and self.is_closed:
+        if self._refused_to_send(error):
             return DriverError("ConnectionClosed", original_message=str(error))
         return translate(error)
+
+    def _refused_to_send(self, error: Exception) -> bool:
+        """The statement did not reach the server whole, so it has no effect. Either asyncpg found
+        the connection closed, or the server's word that it soon will be, before it wrote
+        (`_ensure_connected` and `_set_state` of its protocol); or the kernel refused the bytes."""
+        if isinstance(error.__cause__, BrokenPipeError):
+            return True
+        is_own = isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError))
+        is_later = isinstance(error, (asyncpg.ProtocolError, asyncpg.OutdatedSchemaCacheError))
+        return is_own and not is_later and self.is_closed
 
 
 class _Prepared:
