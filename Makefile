@@ -13,7 +13,7 @@ python = $(shell for p in $(candidates); do \
 .PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-restarts oracle lint bench lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 run: setup ## set-up, then serve on http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL: .env.example)
 	@exec $(bin)/memory-mirror serve
