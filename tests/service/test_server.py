@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 import socket
@@ -160,6 +161,9 @@ def exchange(server: Server, data: bytes) -> bytes:
                 answer += part
         except ConnectionError:
             pass  # it may close before it has read all
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:  # closed even before our shutdown
+                raise
         return answer
 
 
