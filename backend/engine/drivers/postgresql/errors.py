@@ -74,7 +74,9 @@ def is_tls_refused(error: Exception) -> bool:
 
 
 def _report(kind: str, error: Exception, facts: Facts | None = None) -> DriverError:
-    message = str(error.args[0]) if error.args else type(error).__name__
+    # Without asyncpg's DETAIL and HINT; an OSError begins with its number.
+    said = str(error) if isinstance(error, OSError) or not error.args else str(error.args[0])
+    message = said or type(error).__name__
     code = getattr(error, "sqlstate", None)
     return DriverError(kind, original_code=code, original_message=message, **(facts or {}))
 
