@@ -247,10 +247,10 @@ def _client_decimal(value: Any) -> Decimal:
 
 def _client_datetime(value: Any) -> datetime:
     if type(value) is datetime:
-        below = value.microsecond % 1000
-        if below:
-            return value.replace(microsecond=value.microsecond - below, tzinfo=UTC)
-        return value.replace(tzinfo=UTC)
+        microsecond = value.microsecond
+        if microsecond % 1000 == 0:
+            return value.replace(tzinfo=UTC)
+        return value.replace(microsecond=microsecond // 1000 * 1000, tzinfo=UTC)
     if type(value) is date:
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if type(value) is time:
