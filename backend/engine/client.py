@@ -74,6 +74,11 @@ class InProcessClient:
         url = given or self._default_datasource["url"]
         return timeout, [{"name": self._default_datasource_name, "url": url}]
 
+    def _refuse_to_connect_twice(self) -> None:
+        # A client whose connect() failed has no engine, and may try again.
+        if self._internal_engine is not None:
+            self._package.throw_already_connected()
+
     def _copy(self) -> Any:
         copied = super()._copy()  # type: ignore[misc]
         copied._active_provider = self._active_provider
@@ -98,6 +103,7 @@ class AsyncClient:
     """What the asyncio interface takes over of `AsyncBasePrisma`."""
 
     async def connect(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._refuse_to_connect_twice()
         try:
             await super().connect(*args, **kwargs)  # type: ignore[misc]
         except BaseException:

@@ -59,3 +59,6 @@ class GeneratedPackage:
         raised = self._engine_errors.EngineConnectionError(f"{error.code}: {error.message}")
         raised.code = error.code
         raise raised from error
+
+    def throw_already_connected(self) -> NoReturn:
+        raise self._engine_errors.AlreadyConnectedError("Already connected to the query engine")

@@ -36,6 +36,7 @@ class SyncClient:
     """What the sync interface takes over of `SyncBasePrisma`."""
 
     def connect(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._refuse_to_connect_twice()
         try:
             super().connect(*args, **kwargs)  # type: ignore[misc]
         except BaseException:

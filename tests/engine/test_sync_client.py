@@ -52,6 +52,15 @@ def test_queries_transactions_batches_and_metrics(
         assert "prisma_client_queries_total" in db.get_metrics("prometheus")
 
 
+def test_a_connected_client_does_not_connect_again(
+    package: Any, client_class: Any, url: str
+) -> None:
+    with client_class(datasource={"url": url}) as db:
+        with pytest.raises(package.engine.errors.AlreadyConnectedError):
+            db.connect()
+        assert db.everything.count() == 0
+
+
 def test_threads_may_share_a_client(client_class: Any, url: str) -> None:
     with client_class(datasource={"url": url}) as db, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: db.everything.create({"name": f"n{i}"}), range(100)))
