@@ -1,0 +1,86 @@
+"""query_raw, query_first and execute_raw, on the client and through its models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pydantic
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def mark(database: str) -> Any:
+    """The placeholder of the n-th parameter."""
+    return (lambda n: "?") if database == "sqlite" else (lambda n: f"${n}")
+
+
+async def test_query_raw(db: Any, mark: Any) -> None:
+    sql = f"SELECT id, name, age FROM users WHERE age = {mark(1)} AND id < {mark(2)}"
+    assert await db.query_raw(sql, 36, 4) == [{"id": 1, "name": "Ada", "age": 36}]
+    assert await db.query_raw("SELECT id FROM users WHERE id > 99") == []
+
+
+async def test_query_raw_with_parameters_of_every_kind(db: Any, mark: Any) -> None:
+    cases: list[tuple[str, Any, int]] = [
+        ("name", "Ada", 1),
+        ("score", 9.5, 1),
+        ("age", 41, 1),
+        ("active", False, 1),
+        ("created_at", datetime(2024, 1, 3, tzinfo=UTC), 1),
+    ]
+    for column, value, expected in cases:
+        sql = f"SELECT id FROM users WHERE {column} = {mark(1)}"
+        assert len(await db.query_raw(sql, value)) == expected, column
+
+
+async def test_query_raw_into_a_model(db: Any, package: Any) -> None:
+    class Name(pydantic.BaseModel):
+        id: int
+        name: str | None
+
+    found = await db.query_raw("SELECT id, name FROM users ORDER BY id LIMIT 2", model=Name)
+    assert found == [Name(id=1, name="Ada"), Name(id=2, name="Bob")]
+    [team] = await db.query_raw(
+        'SELECT id, name FROM "Team" WHERE id = 1', model=package.models.Team
+    )
+    assert (type(team), team.name) == (package.models.Team, "Core")
+
+
+async def test_query_raw_through_a_model(db: Any, package: Any, mark: Any) -> None:
+    found = await db.team.query_raw(f'SELECT * FROM "Team" WHERE id = {mark(1)}', 2)
+    assert found == [package.models.Team(id=2, name="Docs")]
+    sql = f"""SELECT id, slug, title, views, published, created_at AS "createdAt",
+        author_id AS "authorId" FROM posts WHERE id = {mark(1)}"""
+    post = await db.post.query_first(sql, "p1")
+    assert (post.published, post.authorId) == (True, 1)
+    assert post.createdAt == datetime(2024, 2, 1, tzinfo=UTC)
+
+
+async def test_query_first(db: Any) -> None:
+    assert await db.query_first("SELECT id FROM users ORDER BY id DESC") == {"id": 4}
+    assert await db.query_first("SELECT id FROM users WHERE id > 99") is None
+
+
+async def test_query_raw_that_writes(db: Any, stored: Any) -> None:
+    sql = "UPDATE users SET age = 1 WHERE id = 1 RETURNING id, age"
+    assert await db.query_raw(sql) == [{"id": 1, "age": 1}]
+    assert await stored("SELECT age FROM users WHERE id = 1") == [(1,)]
+
+
+async def test_execute_raw(db: Any, mark: Any, stored: Any) -> None:
+    sql = f"UPDATE users SET name = {mark(1)} WHERE active = {mark(2)}"
+    assert await db.execute_raw(sql, "raw", True) == 3
+    assert await db.execute_raw("DELETE FROM users WHERE id > 99") == 0
+    assert await stored("SELECT count(*) FROM users WHERE name = 'raw'") == [(3,)]
+
+
+async def test_an_error_in_raw_sql(db: Any, errors: Any) -> None:
+    with pytest.raises(errors.RawQueryError) as raised:
+        await db.query_raw("SELECT nonsense FROM users")
+    assert raised.value.code == "P2010"
+    assert "nonsense" in raised.value.meta["message"]
+    with pytest.raises(errors.RawQueryError):
+        await db.execute_raw("""INSERT INTO "Team" (name) VALUES ('Core')""")
