@@ -177,6 +177,20 @@ async def test_the_list_has_the_newest_first(client: httpx.AsyncClient, slash: s
         assert answer.json() == {"analyses": newest_first[:expected], "count": expected}
 
 
+async def test_of_equal_age_the_greater_id_is_first(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    for n in range(20):
+        await client.post(COLLECTION, json={"video_id": f"v{n}", "description": "text"})
+    database.execute(
+        "UPDATE video_analysis SET created_at = (SELECT min(created_at) FROM video_analysis)"
+    )
+    listed = (await client.get(COLLECTION)).json()["analyses"]
+    assert len({record["created_at"] for record in listed}) == 1
+    ids = [record["id"] for record in listed]
+    assert ids == sorted(ids, reverse=True)
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_health_names_the_version_and_the_database(
     client: httpx.AsyncClient, database: Database, slash: str

@@ -218,6 +218,10 @@ def test_ten_megabytes_are_refused_with_an_answer_that_arrives(
         answer = httpx.post(server.url + COLLECTION, content=b"x" * 10_000_000, headers=JSON)
         assert_problem(answer, 413)
         assert answer.headers["connection"] == "close"
+    # A plain client sends all before it reads: it must not meet a closed connection.
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(POST + b"Content-Length: 10000000\r\n\r\n" + b"x" * 10_000_000)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413")
     # Said to be long, and never sent: the answer does not wait for it.
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(POST + b"Content-Length: 10000000\r\n\r\n{")
