@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
+from time import time
 from typing import Any, Literal
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -32,7 +35,7 @@ def configure(*, level: str, log_format: Literal["text", "json"]) -> None:
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": _time(record),
+            "time": _time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -41,26 +44,61 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = _fields(record)
+        line = f"{_time(record.created)} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        for name, value in _fields(record).items():
+            line += f" {name}={value}"
         if (current := request_id.get()) is not None:
-            fields["request_id"] = current
-        line = f"{_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}"
-        line += "".join(f" {name}={value}" for name, value in fields.items())
+            line += f" request_id={current}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
 
 
-def _time(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class Event:
+    """One line that is written over and over, with other fields each time.
+
+    `Logger.info` makes each record anew, for which it walks the stack and asks for the names of
+    the thread and the process: 20 microseconds. Here all but time and fields is known."""
+
+    def __init__(self, logger: logging.Logger, message: str) -> None:
+        self._logger = logger
+        self._message = message
+        self._known: dict[str, Any] | None = None
+
+    def log(self, fields: Mapping[str, Any]) -> None:
+        """At level info."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        if self._known is None:
+            self._known = self._logger.makeRecord(
+                self._logger.name, logging.INFO, __file__, 0, self._message, (), None
+            ).__dict__
+        record = object.__new__(logging.LogRecord)
+        now = time()
+        record.__dict__.update(self._known, created=now, msecs=int(now % 1 * 1000), fields=fields)
+        self._logger.handle(record)
 
 
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
+def _time(moment: float) -> str:
+    second, fraction = divmod(moment, 1)
+    return f"{_second(int(second))}.{int(fraction * 1000):03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """What a caller adds with `extra={"fields": {...}}`."""
-    return dict(getattr(record, "fields", {}))
+    fields: Mapping[str, Any] = getattr(record, "fields", _NONE)
+    return fields
+
+
+_NONE: Mapping[str, Any] = {}
+_encode = json.JSONEncoder(default=str).encode

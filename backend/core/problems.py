@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:memory-mirror:problem:"
+
+
+_PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._~:@-]*")
 
 
 class Problem(Response):
@@ -173,5 +177,7 @@ def requested_path(scope: Scope) -> str:
     """As it was asked for, percent-encoded: safe in a header, a log line, a URI."""
     raw: bytes | None = scope.get("raw_path")
     if raw is not None:
+        if _PLAIN_PATH.fullmatch(raw):
+            return raw.decode()
         return quote(raw, safe="/%:@!$&'()*+,;=~-._")
     return quote(scope["path"])

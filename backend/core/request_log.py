@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
+from random import getrandbits
 from time import perf_counter
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.core.logs import request_id
+from backend.core.logs import Event, request_id
 from backend.core.problems import requested_path
 
-logger = logging.getLogger(__name__)
+_event = Event(logging.getLogger(__name__), "request")
 
 LONGEST_PATH = 1000
 CLIENT_CLOSED_REQUEST = 499
@@ -33,7 +33,7 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         started_at = perf_counter()
-        current = _incoming_id(scope) or uuid4().hex
+        current = _incoming_id(scope) or f"{getrandbits(128):032x}"
         token = request_id.set(current)
         status, sent = CLIENT_CLOSED_REQUEST, 0
 
@@ -50,18 +50,15 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            logger.info(
-                "request",
-                extra={
-                    "fields": {
-                        "method": scope["method"],
-                        "route": getattr(scope.get("route"), "path", None),
-                        "path": requested_path(scope)[:LONGEST_PATH],
-                        "status": status,
-                        "duration_ms": round((perf_counter() - started_at) * 1000, 2),
-                        "bytes": sent,
-                    }
-                },
+            _event.log(
+                {
+                    "method": scope["method"],
+                    "route": getattr(scope.get("route"), "path", None),
+                    "path": requested_path(scope)[:LONGEST_PATH],
+                    "status": status,
+                    "duration_ms": round((perf_counter() - started_at) * 1000, 2),
+                    "bytes": sent,
+                }
             )
             request_id.reset(token)
 
