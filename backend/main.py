@@ -14,6 +14,7 @@ from backend.core.config import Settings, load_settings
 from backend.core.cors import Cors
 from backend.core.database import DatabaseService
 from backend.core.errors import StartupError
+from backend.core.fast_lane import FastLane
 from backend.core.lifespan import PlainStartupErrors, lifespan
 from backend.core.request_log import RequestLog
 from backend.routers import health, video_analysis
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(Cors, origins=settings.allowed_origins),
             Middleware(problems.UnexpectedErrors),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(FastLane),
         ],
     )
     app.state.settings = settings

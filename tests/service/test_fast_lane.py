@@ -1,0 +1,135 @@
+"""The short way answers as FastAPI's own way does, and is the way that usual requests go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from backend.core.direct_call import DirectCall
+from backend.core.fast_lane import FastLane
+from backend.main import create_app
+from tests.service.conftest import MakeDatabase, client_of, settings_for
+from tests.service.test_bad_input import BODIES, COLLECTION, JSON, text
+
+pytestmark = pytest.mark.anyio
+
+USUAL = {
+    "create_video_analysis",
+    "get_video_analysis",
+    "list_video_analyses",
+    "update_video_analysis",
+    "health",
+}
+
+UNEQUAL = ("id", "created_at", "updated_at")
+"""What two services give the same record differently."""
+
+Asked = tuple[str, str, dict[str, Any]]
+
+REQUESTS: list[Asked] = [
+    *(("POST", COLLECTION, {"content": body, "headers": JSON}) for _, body, _ in BODIES),
+    ("POST", COLLECTION, {"content": text(video_id="one"), "headers": JSON}),
+    ("POST", COLLECTION.rstrip("/"), {"content": text(video_id="two"), "headers": JSON}),
+    ("POST", COLLECTION, {"content": text(video_id="one"), "headers": JSON}),
+    ("POST", COLLECTION, {"content": text(video_id="three"), "headers": {}}),
+    ("POST", COLLECTION + "?x=1", {"content": text(video_id="four"), "headers": JSON}),
+    (
+        "POST",
+        COLLECTION,
+        {
+            "content": text(video_id="five"),
+            "headers": {"Content-Type": 'Application/JSON;charset="UTF-8"'},
+        },
+    ),
+    (
+        "POST",
+        COLLECTION,
+        {"content": text(video_id="six"), "headers": {**JSON, "Content-Encoding": "gzip"}},
+    ),
+    ("POST", COLLECTION, {"content": text(video_id="big", description="é" * 700_000)}),
+    ("POST", COLLECTION, {"content": ["chunks", text()[:9], text()[9:]]}),
+    ("POST", COLLECTION, {"content": ["chunks", *[b" " * 100_000] * 11]}),
+    ("GET", COLLECTION + "one", {}),
+    ("GET", COLLECTION + "one/", {}),
+    ("GET", COLLECTION + "%6Fne", {}),
+    ("GET", COLLECTION + "one", {"headers": {"Origin": "http://localhost:3000"}}),
+    ("GET", COLLECTION + "one", {"headers": {"Origin": "http://elsewhere.example"}}),
+    ("GET", COLLECTION + "one?x=1", {}),
+    ("GET", COLLECTION + "none", {}),
+    ("GET", COLLECTION + "a" * 256, {}),
+    ("HEAD", COLLECTION + "one", {}),
+    ("PATCH", COLLECTION + "one", {}),
+    ("PUT", COLLECTION + "one", {"json": {"description": "new"}}),
+    ("PUT", COLLECTION + "none", {"json": {"description": "new"}}),
+    ("PUT", COLLECTION + "a;b", {"json": {"description": "new"}}),
+    ("PUT", COLLECTION + "one", {"json": {"description": " "}}),
+    ("PUT", COLLECTION + "one", {"json": {"description": "x" * 70_000}}),
+    ("GET", COLLECTION, {}),
+    ("GET", COLLECTION + "?limit=1", {}),
+    ("GET", COLLECTION + "?limit=0", {}),
+    ("GET", COLLECTION + "?limit=1&limit=2", {}),
+    ("GET", COLLECTION + "?limit=%31", {}),
+    ("GET", COLLECTION + "?", {}),
+    ("GET", COLLECTION + "?limit=" + "0" * 300 + "1", {}),
+    ("GET", "/api/test/health", {}),
+    ("GET", "/openapi.json", {}),
+    ("GET", "/nowhere", {}),
+    ("DELETE", COLLECTION + "one", {}),
+    ("DELETE", COLLECTION + "one", {}),
+]
+
+
+@pytest.fixture
+async def both(make_database: MakeDatabase) -> AsyncIterator[tuple[FastAPI, FastAPI]]:
+    short, long = (create_app(settings_for(make_database().url)) for _ in range(2))
+    long.user_middleware = [each for each in long.user_middleware if each.cls is not FastLane]
+    assert len(long.user_middleware) == len(short.user_middleware) - 1
+    async with short.router.lifespan_context(short), long.router.lifespan_context(long):
+        yield short, long
+
+
+async def test_both_ways_give_the_same_answers(both: tuple[FastAPI, FastAPI]) -> None:
+    async with client_of(both[0]) as short, client_of(both[1]) as long:
+        for request in REQUESTS:
+            assert await answer(short, request) == await answer(long, request), request[:2]
+
+
+async def answer(client: httpx.AsyncClient, asked: Asked) -> object:
+    method, path, options = asked
+    headers = {"X-Request-ID": "same", **options.get("headers", {})}
+    if isinstance(options.get("content"), list):
+        options = {"content": chunks(options["content"][1:])}
+        headers |= JSON
+    given = await client.request(method, path, **{**options, "headers": headers})
+    body: Any = given.content
+    if given.headers.get("content-type") == "application/json":
+        body = masked(given.json())
+    return given.status_code, given.headers.raw, body
+
+
+async def chunks(parts: list[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def masked(body: Any) -> Any:
+    if isinstance(body, dict):
+        return {
+            key: len(value) if key in UNEQUAL and isinstance(value, str) else masked(value)
+            for key, value in body.items()
+        }
+    return [masked(each) for each in body] if isinstance(body, list) else body
+
+
+async def test_usual_requests_go_the_short_way(app: FastAPI) -> None:
+    direct = {
+        route.operation_id
+        for route in app.router.routes
+        if isinstance(route, APIRoute) and DirectCall.of(route) is not None
+    }
+    assert direct >= USUAL
