@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.engine.errors import DriverError, EngineError
+from backend.engine.migrate.cancellation import to_the_end
 from backend.engine.migrate.config import MigrateConfig, load_config
 from backend.engine.migrate.databases.database import Database, Log, ScriptError, explained
 from backend.engine.migrate.failure import failed_migration
@@ -138,17 +140,25 @@ async def _begin_history(database: Database, history: History, config: MigrateCo
 
 
 async def _apply_one(database: Database, history: History, migration: Migration) -> None:
-    script = migration.text()
-    row_id = await history.record_started(migration)
+    script, row_id = migration.text(), history.new_id()
     try:
+        await history.record_started(row_id, migration)
         await database.run_script(script)
     except ScriptError as failure:
         error = failed_migration(migration.name, failure)
-        await history.record_failed(row_id, error.message)
+        with suppress(DriverError):  # a lost connection is told by `error`
+            await history.record_failed(row_id, error.message)
         raise error from failure
     except asyncio.CancelledError:
+        await to_the_end(_record_interrupted(database, history, row_id, script))
+        raise
+    await to_the_end(history.record_finished(row_id))
+
+
+async def _record_interrupted(
+    database: Database, history: History, row_id: str, script: str
+) -> None:
+    with suppress(DriverError):
         await history.record_failed(row_id, "Interrupted while it was being applied.")
         if database.undoes(script):  # then the next deploy may simply try again
             await history.record_rolled_back(row_id)
-        raise
-    await history.record_finished(row_id)

@@ -92,15 +92,15 @@ class History:
             for row in found.records
         ]
 
-    async def record_started(self, migration: Migration) -> str:
-        """Returns the row's id."""
-        row_id = str(uuid.uuid4())
+    def new_id(self) -> str:
+        return str(uuid.uuid4())
+
+    async def record_started(self, row_id: str, migration: Migration) -> None:
         await self._database.execute(
             "INSERT INTO _prisma_migrations (id, checksum, started_at, migration_name)"
             f" VALUES ({self._mark(1)}, {self._mark(2)}, {self._mark(3)}, {self._mark(4)})",
             (row_id, migration.checksum, self._now(), migration.name),
         )
-        return row_id
 
     async def record_finished(self, row_id: str) -> None:
         await self._database.execute(
@@ -123,7 +123,7 @@ class History:
             " (id, checksum, started_at, finished_at, migration_name) VALUES"
             f" ({self._mark(1)}, {self._mark(2)}, {self._mark(3)}, {self._mark(4)},"
             f" {self._mark(5)})",
-            (str(uuid.uuid4()), migration.checksum, now, now, migration.name),
+            (self.new_id(), migration.checksum, now, now, migration.name),
         )
 
     async def record_rolled_back(self, row_id: str) -> None:

@@ -128,6 +128,39 @@ async def test_statements_before_a_failure_stay_where_the_script_commits_itself(
     assert "c" in project.tables()
 
 
+async def test_what_is_checked_at_the_end_is_undone_too(project: Project) -> None:
+    project.add_migration(
+        "20260101000000_bad",
+        'CREATE TABLE "p" ("id" INTEGER PRIMARY KEY);\n'
+        'CREATE TABLE "c" ("p" INTEGER REFERENCES "p" ("id") DEFERRABLE INITIALLY DEFERRED);\n'
+        'INSERT INTO "c" VALUES (1);\n',
+    )
+    with pytest.raises(EngineError) as caught:
+        await project.deploy()
+    assert caught.value.code == "P3018"
+    assert caught.value.meta["statement"] == "COMMIT"
+    assert caught.value.meta["undone"] is True
+    assert project.tables() == {"_prisma_migrations"}
+
+
+async def test_what_cannot_run_in_a_transaction_runs_alone(postgresql_project: Project) -> None:
+    project = postgresql_project
+    project.add_migration("20260101000000_first", FIRST)
+    project.add_migration(
+        "20260102000000_index",
+        '-- not inside a transaction\nCREATE INDEX CONCURRENTLY "i" ON "a" ("name");\n',
+    )
+    project.add_migration(
+        "20260103000000_bad", '\nCREATE INDEX CONCURRENTLY "j"\n  ON "a" ("nope");\n'
+    )
+    with pytest.raises(EngineError) as caught:
+        await project.deploy()
+    assert caught.value.meta["line"] == 2
+    assert project.query("SELECT indexname FROM pg_indexes WHERE indexname IN ('i', 'j')") == [
+        ("i",)
+    ]
+
+
 async def test_a_database_with_tables_of_others_is_refused(project: Project) -> None:
     project.add_migration("20260101000000_first", FIRST)
     await project.deploy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from backend.engine.drivers.postgresql.connect import Connector, RawConnection, 
 from backend.engine.drivers.postgresql.errors import FAILURES, translate
 from backend.engine.drivers.postgresql.url import PostgreSQLSettings
 from backend.engine.errors import DriverError, EngineError
+from backend.engine.migrate.cancellation import to_the_end
 from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
 from backend.engine.migrate.statements import ScriptStatement, line_of, split
 
@@ -79,19 +81,18 @@ class PostgresqlDatabase(Database):
 
     async def run_script(self, script: str) -> None:
         """In one transaction, as the simple query protocol would run it, but statement by
-        statement, so that a failure names its statement. A script that steers transactions itself
-        goes to the server whole."""
+        statement, so that a failure names its statement. A script that steers transactions, or
+        that cannot run inside one, goes to the server whole."""
         statements = split(script, "postgresql")
         if not statements:
             return
-        if len(statements) == 1 or any(steers_transaction(item) for item in statements):
+        if _needs_own_transactions(statements):
             await self._run_whole(script, statements)
         else:
-            await self._run_each(script, statements)
+            await self._run_each(statements)
 
     def undoes(self, script: str) -> bool:
-        statements = split(script, "postgresql")
-        return len(statements) == 1 or not any(map(steers_transaction, statements))
+        return not _needs_own_transactions(split(script, "postgresql"))
 
     async def lock(self, timeout: float, waiting: Callable[[], None]) -> None:
         """PostgreSQL drops the lock with the connection, however that ends."""
@@ -182,35 +183,38 @@ class PostgresqlDatabase(Database):
             await self._open().execute(script)
         except FAILURES as error:
             position = _position(error)
-            line = None if position is None else line_of(script, position)
-            undone = len(statements) == 1 or not any(map(steers_transaction, statements))
             only = statements[0] if len(statements) == 1 else None
-            raise _script_failed(
+            line = only.line if only else None
+            raise _script_error(
                 error,
                 statement=only.text if only else None,
-                line=line or (only.line if only else None),
-                undone=undone,
+                line=line if position is None else line_of(script, position),
+                undone=only is not None,
             ) from error
 
-    async def _run_each(self, script: str, statements: Sequence[ScriptStatement]) -> None:
+    async def _run_each(self, statements: Sequence[ScriptStatement]) -> None:
         connection = self._open()
+        transaction = connection.transaction()
         current: ScriptStatement | None = None
         try:
-            async with connection.transaction():
+            await transaction.start()
+            try:
                 for statement in statements:
                     current = statement
                     await connection.execute(statement.text)
-                current = None
+            except BaseException:
+                with suppress(*FAILURES):  # of a lost connection
+                    await to_the_end(transaction.rollback())
+                raise
+            current = None
+            await to_the_end(transaction.commit())
         except FAILURES as error:
-            if current is None:  # what is checked only at the end, or a lost connection
-                failure = _script_failed(error, statement="COMMIT", line=None, undone=True)
-            else:
-                position = _position(error)
-                line = current.line + (
-                    0 if position is None else current.text.count("\n", 0, position)
-                )
-                failure = _script_failed(error, statement=current.text, line=line, undone=True)
-            raise failure from error
+            # Without a statement: what is checked only at the end, such as a deferred key.
+            text, line = "COMMIT", None
+            if current is not None:
+                text = current.text
+                line = current.line + text.count("\n", 0, _position(error) or 0)
+            raise _script_error(error, statement=text, line=line, undone=True) from error
 
 
 async def connect(settings: PostgreSQLSettings, *, folder: Path) -> RawConnection:
@@ -254,24 +258,31 @@ async def drop_database(settings: PostgreSQLSettings, *, folder: Path) -> None:
         await server.close()
 
 
-def steers_transaction(statement: ScriptStatement) -> bool:
-    return bool(statement.words) and (
-        statement.words[0] in ("BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT")
-        or statement.words[:2]
-        in (("START", "TRANSACTION"), ("PREPARE", "TRANSACTION"), ("VACUUM",))
-    )
+_STEERING = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE"})
+_ALONE = re.compile(
+    r"\b(CONCURRENTLY|VACUUM|REINDEX|CLUSTER|DATABASE|TABLESPACE|SYSTEM|SUBSCRIPTION)\b",
+    re.IGNORECASE,
+)
 
 
-def _script_failed(
-    error: BaseException, *, statement: str | None, line: int | None, undone: bool
+def _needs_own_transactions(statements: Sequence[ScriptStatement]) -> bool:
+    """Whether the script steers transactions itself, or is one statement that PostgreSQL may
+    refuse to run inside of one."""
+    if len(statements) == 1 and _ALONE.search(statements[0].text):
+        return True
+    return any(statement.words[:1] and statement.words[0] in _STEERING for statement in statements)
+
+
+def _script_error(
+    error: Exception, *, statement: str | None, line: int | None, undone: bool
 ) -> ScriptError:
-    if not isinstance(error, asyncpg.PostgresError):
+    if not isinstance(error, asyncpg.PostgresError) or _is_lost(error):
         return ScriptError(
             f"The connection was lost: {error}",
             code="08006",
             statement=statement,
             line=line,
-            undone=False,
+            undone=undone,
         )
     fields = error.as_dict()
     message = f"{fields.get('severity', 'ERROR')}: {fields.get('message', error)}"
@@ -283,7 +294,11 @@ def _script_failed(
     )
 
 
-def _position(error: BaseException) -> int | None:
+def _is_lost(error: Exception) -> bool:
+    return translate(error).kind == "ConnectionClosed"
+
+
+def _position(error: Exception) -> int | None:
     """The offset, from 0, that the server gives with an error of syntax or of names."""
     position = getattr(error, "position", None)
     return int(position) - 1 if position else None

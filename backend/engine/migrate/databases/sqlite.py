@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from backend.engine.drivers.driver import Provider
 from backend.engine.errors import DriverError, EngineError
+from backend.engine.migrate.cancellation import cancel_later
 from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
 from backend.engine.migrate.statements import ScriptStatement, split
 
@@ -148,7 +149,8 @@ class SqliteDatabase(Database):
         await self._in_thread(self._drop_everything)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Cancelled, it interrupts the statement and waits until the thread is free."""
+        """Cancelled, it interrupts the statement and waits until the thread is free. Where the
+        work was done all the same, it says so, and the cancellation comes later."""
         running = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
             return await asyncio.shield(running)
@@ -156,8 +158,10 @@ class SqliteDatabase(Database):
             if self._connection is not None:
                 self._connection.interrupt()
             await asyncio.wait([running])
-            running.exception()
-            raise
+            if running.exception() is not None:
+                raise
+            cancel_later()
+            return running.result()
 
     def _open(self) -> None:
         connection = sqlite3.connect(
