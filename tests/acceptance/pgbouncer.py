@@ -11,7 +11,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ import pytest
 
 from backend.engine.datasource import make_driver
 from backend.engine.drivers.driver import Driver
+from backend.engine.errors import DriverError
 from tests.engine.drivers import programs
 from tests.engine.drivers.test_contract import *  # noqa: F403  each test, with our `driver`
-from tests.postgres import PostgresServer, free_port
+from tests.postgres import PostgresServer, free_port, temporary_server
 
 pytestmark = pytest.mark.anyio
 
@@ -41,31 +44,36 @@ max_client_conn = 500
 SESSIONS = 3
 
 
-@pytest.fixture(scope="module")
-def bouncer_port(postgres_server: PostgresServer) -> Iterator[int]:
+@contextmanager
+def bouncer(server: PostgresServer, **settings: object) -> Iterator[int]:
+    """A PgBouncer before the server; its port."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert program, "PgBouncer is not installed: make test-pgbouncer"
     port = free_port()
-    folder = postgres_server.folder
-    settings = folder / "pgbouncer.ini"
-    settings.write_text(
-        SETTINGS.format(
-            folder=folder, server_port=postgres_server.port, port=port, sessions=SESSIONS
-        )
+    file = server.folder / "pgbouncer.ini"
+    text = SETTINGS.format(
+        folder=server.folder, server_port=server.port, port=port, sessions=SESSIONS
     )
-    with (folder / "pgbouncer.log").open("wb") as log:
+    file.write_text(text + "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    with (server.folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen(
-            [program, str(settings)],
+            [program, str(file)],
             stdout=log,
             stderr=log,
             user="nobody" if os.geteuid() == 0 else None,  # PgBouncer does not run as root
         )
     try:
-        _wait_until_up(folder / "pgbouncer.log")
+        _wait_until_up(server.folder / "pgbouncer.log")
         yield port
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def bouncer_port(postgres_server: PostgresServer) -> Iterator[int]:
+    with bouncer(postgres_server) as port:
+        yield port
 
 
 def _wait_until_up(log: Path) -> None:
@@ -186,3 +194,45 @@ async def test_a_session_that_ends_behind_pgbouncer_is_replaced_unseen(
         " WHERE datname LIKE 'test_%' AND pid <> pg_backend_pid()"
     )
     assert await read(driver, "SELECT 1") == [(1,)]
+
+
+async def test_postgresql_restarts_behind_pgbouncer(tmp_path: Path) -> None:
+    for server in temporary_server():
+        with bouncer(server, server_login_retry=1, query_wait_timeout=3) as port:
+            server.create_database("app")
+            url = server.url("app", tcp=True, pgbouncer="true", pool_timeout="5")
+            driver = make_driver(url.replace(f":{server.port}/", f":{port}/"), folder=tmp_path)
+            await driver.connect()
+            await write(driver, "CREATE TABLE t (id INTEGER)")
+            await restart_under_load(driver, server)
+            await driver.close()
+
+
+async def restart_under_load(driver: Driver, server: PostgresServer) -> None:
+    written, kinds, stop = 0, Counter[str](), asyncio.Event()
+
+    async def work() -> None:
+        nonlocal written
+        while not stop.is_set():
+            try:
+                written += await write(driver, "INSERT INTO t VALUES (1)")
+                await read(driver, "SELECT 1 FROM t LIMIT 1")
+            except DriverError as error:
+                kinds[f"{error.kind} {error.original_code}"] += 1
+                await asyncio.sleep(0.05)
+
+    tasks = [asyncio.create_task(work()) for _ in range(8)]
+    for number in range(4):
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(server.stop, immediately=number % 2 == 1)
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(server.start)
+    await asyncio.sleep(3)  # PgBouncer tries again to log in
+    stop.set()
+    await asyncio.gather(*tasks)
+    [(stored,)] = await read(driver, "SELECT count(*) FROM t")
+    assert stored >= written
+    assert {kind.partition(" ")[0] for kind in kinds} <= {
+        "ConnectionClosed",
+        "DatabaseNotReachable",
+    }

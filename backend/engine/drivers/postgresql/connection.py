@@ -21,7 +21,6 @@ from ..driver import (
     IsolationLevel,
     Program,
     Provider,
-    Rows,
     Start,
     Transaction,
 )
@@ -166,17 +165,15 @@ class PostgreSQLTransaction(Transaction):
 
 async def _drive(session: Session, program: Program) -> Any:
     """Hand the program its answers until it returns."""
-    answer: Rows | int | DriverError | None = None
     try:
+        statement, args = program.send(None)
         while True:
-            if isinstance(answer, DriverError):
-                statement, args = program.throw(answer)
-            else:
-                statement, args = program.send(answer)
             try:
                 answer = await session.execute(statement, args)
             except DriverError as error:
-                answer = error
+                statement, args = program.throw(error)
+            else:
+                statement, args = program.send(answer)
     except StopIteration as done:
         return done.value
     finally:
