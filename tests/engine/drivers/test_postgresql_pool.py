@@ -62,7 +62,7 @@ def watcher(postgres_server: PostgresServer, postgres_database: str) -> Watcher:
     return Watcher(postgres_server, postgres_database)
 
 
-SLEEPING = "query LIKE '%pg_sleep%' AND state = 'active'"
+SLEEPING = "wait_event = 'PgSleep'"  # executing, not only being prepared
 IN_TRANSACTION = "state LIKE 'idle in transaction%'"
 
 
