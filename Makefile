@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-restarts oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-restarts test-stress oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -46,6 +46,10 @@ test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's pac
 test-restarts: venv-dev ## the service under load while PostgreSQL restarts (SECONDS=60 RESTARTS=10, twice)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/acceptance/restarts.py $(ARGS)
+
+test-stress: venv-dev ## 32 tasks that read, write and transfer at once, on each database (SECONDS=60)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/stress.py $(ARGS)
 
 oracle: venv-dev ## our engine beside Prisma's own client, which needs Node.js (oracle/README.md)
 	@$(bin)/memory-mirror setup --no-migrations

@@ -72,6 +72,9 @@ INSERT INTO "Invoice" (id, text, customer_id, order_number) VALUES
  (9007199254740993, 'for 1', 'c1', 1), (2, 'for nobody', NULL, NULL);
 INSERT INTO "Shelf" (hall, rack, note, sku) VALUES (1, 'A', 'top', 'saw'), (2, 'A', NULL, 'glue');
 """,
+    "ledger": "\n".join(
+        f'INSERT INTO "Account" (id, balance) VALUES ({account}, 1000);' for account in range(1, 41)
+    ),
     "types": "",
     "postgres": "",
 }
