@@ -41,7 +41,9 @@ test-pages: venv-dev ## /docs and /redoc in a real Chromium (CHROMIUM=/path/to/i
 test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's package, installed if it is missing)
 	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer; }
-	@$(bin)/python -m pytest tests/acceptance/pgbouncer.py $(ARGS)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest -m "" tests/acceptance/pgbouncer.py $(ARGS)
+	@$(bin)/python -m pytest -m pgbouncer tests/test_database_setup.py $(ARGS)
 
 test-restarts: venv-dev ## the service under load while PostgreSQL restarts (SECONDS=60 RESTARTS=10, twice)
 	@$(bin)/memory-mirror setup --no-migrations

@@ -190,7 +190,7 @@ def test_postgresql(project: Path, postgres: PostgresServer) -> None:
     assert postgres.psql("SELECT count(*) FROM video_analysis", database="memory_mirror") == "0"
 
 
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="no PgBouncer on this machine")
+@pytest.mark.pgbouncer
 def test_pgbouncer(project: Path, postgres: PostgresServer) -> None:
     text = section("PgBouncer")
     if os.geteuid() == 0:  # which it refuses to run as
