@@ -114,7 +114,10 @@ def refuse_failed(failed: Sequence[AppliedMigration]) -> None:
 def _when(row: AppliedMigration) -> str:
     if row.started_at is None:
         return "an unknown time"
-    return f"{row.started_at:%Y-%m-%d %H:%M:%S}.{row.started_at.microsecond // 1000:03} UTC"
+    fraction = f"{row.started_at:%f}"
+    if fraction.endswith("000"):
+        fraction = fraction[:3]
+    return f"{row.started_at:%Y-%m-%d %H:%M:%S}.{fraction} UTC"
 
 
 async def _begin_history(database: Database, history: History, config: MigrateConfig) -> None:

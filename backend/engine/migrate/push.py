@@ -24,11 +24,12 @@ async def push(
     """Without `accept_data_loss` nothing is changed when data would be lost. `force_reset` drops
     everything first."""
     schema = project.schema()
-    async with (
-        project.database(create=True) as database,
-        project.engine(database, schema=schema) as engine,
-    ):
+    async with project.database(create=True) as database:
         if force_reset:
-            await empty(database, engine)
-        found = await engine.push(schema, force=accept_data_loss)
+            await empty(project, database)
+        async with (
+            project.engine(database, schema=schema) as engine,
+            database.all_or_nothing(),
+        ):
+            found = await engine.push(schema, force=accept_data_loss)
     return Pushed(found["executedSteps"], tuple(found["warnings"]), tuple(found["unexecutable"]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from backend.engine.migrate.databases.database import Database
 from backend.engine.migrate.databases.sqlite import SqliteDatabase
 from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING, Deployed, apply
-from backend.engine.migrate.engine import SchemaEngine
 from backend.engine.migrate.project import Project
 
 
@@ -14,17 +13,15 @@ async def reset(project: Project) -> Deployed:
     migrations = project.folder.migrations()
     async with project.database(create=True) as database:
         await database.lock(LOCK_TIMEOUT, lambda: project.log(WAITING))
-        if isinstance(database, SqliteDatabase):
-            await database.drop_everything()
-        else:
-            async with project.engine(database, schema=project.schema()) as engine:
-                await engine.reset()
+        await empty(project, database)
         return await apply(database, migrations, project.config, log=project.log)
 
 
-async def empty(database: Database, engine: SchemaEngine) -> None:
-    """This build of the engine only deletes rows on SQLite (it was made for Cloudflare D1)."""
+async def empty(project: Project, database: Database) -> None:
+    """Drop all that the database holds."""
     if isinstance(database, SqliteDatabase):
+        # This build of the engine only deletes rows there (it was made for Cloudflare D1).
         await database.drop_everything()
     else:
-        await engine.reset()
+        async with project.engine(database, schema=project.schema()) as engine:
+            await engine.reset()

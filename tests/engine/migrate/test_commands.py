@@ -70,6 +70,21 @@ async def test_push_names_what_the_database_refused(project: Project) -> None:
     assert len(project.query('SELECT * FROM "User"')) == 2
 
 
+async def test_push_on_sqlite_does_all_or_nothing(sqlite_project: Project) -> None:
+    project = sqlite_project
+    project.write_schema(USER.replace("@unique", ""))
+    await push(project.open())
+    project.run(f"{ANN}; {ANN};")
+    before = project.query("SELECT name, sql FROM sqlite_master ORDER BY name")
+    project.write_schema(
+        USER.replace("name  String?", 'name String @default("x")') + "model B {\n  id Int @id\n}\n"
+    )
+    with pytest.raises(EngineError):
+        await push(project.open(), accept_data_loss=True)
+    assert project.query("SELECT name, sql FROM sqlite_master ORDER BY name") == before
+    assert project.query('SELECT "name" FROM "User"') == [("Ann",), ("Ann",)]
+
+
 async def test_pull_reads_the_schema_of_the_database(project: Project) -> None:
     project.write_schema(USER)
     await push(project.open())

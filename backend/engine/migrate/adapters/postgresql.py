@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from backend.engine.errors import DriverError
-from backend.engine.migrate.adapters.types import ARRAY, ColumnType
+from backend.engine.migrate.adapters.types import ARRAY, ColumnType, is_datetime
 from backend.engine.migrate.databases.database import Database, Rows
 from backend.engine.wasm.javascript import BigInt, Uint8Array
 
@@ -54,7 +54,10 @@ def connection_info(database: Database) -> dict[str, Any]:
 
 
 def arguments(values: Sequence[Any], types: Sequence[Any]) -> list[Any]:
-    return [_argument(value) for value in values]
+    return [
+        datetime.fromisoformat(value) if is_datetime(kind, value) else _argument(value)
+        for value, kind in zip(values, types, strict=True)
+    ]
 
 
 def answer(sql: str, rows: Rows) -> dict[str, Any]:

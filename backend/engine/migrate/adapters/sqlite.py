@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.engine.migrate.adapters.types import ColumnType
+from backend.engine.migrate.adapters.types import ColumnType, is_datetime
 from backend.engine.migrate.databases.database import Database, Rows
 from backend.engine.wasm.javascript import BigInt, Uint8Array
 
@@ -23,7 +23,13 @@ def connection_info(database: Database) -> dict[str, Any]:
 
 
 def arguments(values: Sequence[Any], types: Sequence[Any]) -> list[Any]:
-    return [_argument(value) for value in values]
+    """A time is written as the native engine writes it: in milliseconds since 1970."""
+    return [
+        int(datetime.fromisoformat(value).timestamp() * 1000)
+        if is_datetime(kind, value)
+        else _argument(value)
+        for value, kind in zip(values, types, strict=True)
+    ]
 
 
 def answer(sql: str, rows: Rows) -> dict[str, Any]:

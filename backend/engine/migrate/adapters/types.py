@@ -1,8 +1,10 @@
-"""ColumnTypeEnum of Prisma's driver-adapter-utils 7.10."""
+"""ColumnTypeEnum and ArgType of Prisma's driver-adapter-utils 7.10."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class ColumnType(IntEnum):
@@ -27,3 +29,9 @@ class ColumnType(IntEnum):
 
 ARRAY = 64
 """Added to a type for its array (up to UUID)."""
+
+
+def is_datetime(kind: Mapping[str, Any] | str, value: Any) -> bool:
+    """Whether an argument is a time, which the engine writes as text (RFC 3339)."""
+    name = kind if isinstance(kind, str) else str(kind.get("scalarType"))
+    return isinstance(value, str) and name.lower() == "datetime"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -84,6 +85,11 @@ class Database(ABC):
     async def run_script(self, script: str) -> None:
         """Run a script of any number of statements, undone as a whole where the database can.
         Raises ScriptError. Cancelled, it stops the database's work before it returns."""
+
+    @abstractmethod
+    def all_or_nothing(self) -> AbstractAsyncContextManager[None]:
+        """Where the schema engine changes the database step by step: the steps inside are one
+        transaction, where the database can have it so."""
 
     @abstractmethod
     def undoes(self, script: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,9 @@ class NoDatabase(Database):
 
     async def run_script(self, script: str) -> None:
         raise _refusal(script)
+
+    def all_or_nothing(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def undoes(self, script: str) -> bool:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,11 @@ class PostgresqlDatabase(Database):
             await self._run_whole(script, statements)
         else:
             await self._run_each(statements)
+
+    def all_or_nothing(self) -> AbstractAsyncContextManager[None]:
+        """Not here: the engine's own steps commit (an enum's new value must be committed before
+        it is used)."""
+        return nullcontext()
 
     def undoes(self, script: str) -> bool:
         return not _needs_own_transactions(split(script, "postgresql"))

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backend.engine.drivers.driver import Provider
+from backend.engine.drivers.sqlite.errors import translate
 from backend.engine.errors import DriverError, EngineError
-from backend.engine.migrate.cancellation import cancel_later
-from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
-from backend.engine.migrate.statements import ScriptStatement, split
+from backend.engine.migrate.cancellation import cancel_later, to_the_end
+from backend.engine.migrate.databases.database import Database, Rows, explained
+from backend.engine.migrate.databases.sqlite_script import SqliteScript, foreign_keys_of_transaction
+from backend.engine.migrate.statements import split
 
 T = TypeVar("T")
 
@@ -54,8 +56,8 @@ class SqliteDatabase(Database):
             await self._in_thread(self._open)
         except sqlite3.Error as error:
             await self.close()
-            if driver_error(error).kind == "SocketTimeout":
-                raise explained(driver_error(error)) from error
+            if translate(error).kind == "SocketTimeout":
+                raise explained(translate(error)) from error
             raise EngineError(
                 "P1003",
                 f"Database `{self.name}` cannot be opened: {error}",
@@ -69,10 +71,32 @@ class SqliteDatabase(Database):
         return await self._in_thread(lambda: self._execute(sql, args))
 
     async def run_script(self, script: str) -> None:
-        await self._in_thread(lambda: _Script(self._open_connection(), script).run())
+        await self._in_thread(lambda: SqliteScript(self._open_connection(), script).run())
+
+    @asynccontextmanager
+    async def all_or_nothing(self) -> AsyncIterator[None]:
+        """With foreign keys off, as the engine wants them for its steps: inside a transaction
+        they cannot be switched."""
+        await self.execute("PRAGMA foreign_keys = OFF")
+        await self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            await to_the_end(self._rollback())
+            raise
+        await to_the_end(self._commit())
+
+    async def _commit(self) -> None:
+        await self.execute("COMMIT")
+        await self.execute("PRAGMA foreign_keys = ON")
+
+    async def _rollback(self) -> None:
+        with suppress(DriverError):  # a failed statement may have ended the transaction already
+            await self.execute("ROLLBACK")
+        await self.execute("PRAGMA foreign_keys = ON")
 
     def undoes(self, script: str) -> bool:
-        return _foreign_keys_of_transaction(split(script, "sqlite")) is not None
+        return foreign_keys_of_transaction(split(script, "sqlite")) is not None
 
     async def lock(self, timeout: float, waiting: Callable[[], None]) -> None:
         """An advisory lock on the folder of the file: the system drops it with the process, and
@@ -184,7 +208,7 @@ class SqliteDatabase(Database):
             cursor = self._open_connection().execute(sql, args)
             records = cursor.fetchall()
         except sqlite3.Error as error:
-            raise driver_error(error) from error
+            raise translate(error) from error
         columns = tuple(column[0] for column in cursor.description or ())
         return Rows(columns, (None,) * len(columns), records)
 
@@ -192,124 +216,33 @@ class SqliteDatabase(Database):
         try:
             return max(self._open_connection().execute(sql, args).rowcount, 0)
         except sqlite3.Error as error:
-            raise driver_error(error) from error
+            raise translate(error) from error
 
     def _drop_everything(self) -> None:
         connection = self._open_connection()
-        connection.execute("PRAGMA foreign_keys = OFF")
-        for kind in ("trigger", "view", "table"):
-            names = connection.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = ?"
-                " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-                (kind,),
-            ).fetchall()
-            # Virtual tables first: they take their shadow tables with them.
-            names.sort(key=lambda found: not _is_virtual(found[1]))
-            for name, _ in names:
-                quoted = name.replace('"', '""')
-                connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("VACUUM")
-
-
-class _Script:
-    """A script, statement by statement: in one transaction where that changes nothing but that a
-    failure undoes all, else as Prisma runs it, where what came before a failure stays."""
-
-    def __init__(self, connection: sqlite3.Connection, script: str) -> None:
-        self._connection = connection
-        self._statements = split(script, "sqlite")
-        self._foreign_keys = _foreign_keys_of_transaction(self._statements)
-
-    def run(self) -> None:
-        if not self._statements:
-            return
-        one_transaction = self._foreign_keys is not None
-        if one_transaction:
-            self._connection.execute(f"PRAGMA foreign_keys = {self._foreign_keys}")
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.Error as error:
-                raise driver_error(error) from error
         try:
-            for number, statement in enumerate(self._statements):
-                self._run(statement, number, one_transaction)
-            if one_transaction:
-                self._commit()
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-
-    def _run(self, statement: ScriptStatement, number: int, undone: bool) -> None:
-        try:
-            self._connection.execute(statement.text).fetchall()
-        except (sqlite3.Error, sqlite3.Warning) as error:
-            raise ScriptError(
-                str(error),
-                code=str(getattr(error, "sqlite_errorcode", 1)),
-                statement=statement.text,
-                line=statement.line,
-                undone=undone or number == 0,
-                applied=0 if undone else number,
-            ) from error
-
-    def _commit(self) -> None:
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:  # a deferred foreign key
-            raise ScriptError(
-                str(error),
-                code=str(error.sqlite_errorcode),
-                statement="COMMIT",
-                line=None,
-                undone=True,
-            ) from error
+            connection.execute("PRAGMA foreign_keys = OFF")
+            connection.execute("BEGIN IMMEDIATE")
+            for kind in ("trigger", "view", "table"):
+                _drop_all(connection, kind)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("VACUUM")
+        except sqlite3.Error as error:
+            raise translate(error) from error
 
 
-_NO_TRANSACTION = frozenset(
-    ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "VACUUM", "ATTACH", "DETACH"]
-)
-_KEYS_PRAGMA = re.compile(
-    r"PRAGMA\s+(?:main\s*\.\s*)?(foreign_keys|defer_foreign_keys)\s*[=(]\s*(\w+)", re.IGNORECASE
-)
-_BLIND_TO_KEYS = frozenset({"CREATE", "ALTER", "SELECT", "REINDEX", "ANALYZE", "EXPLAIN"})
-
-
-def _foreign_keys_of_transaction(statements: Sequence[ScriptStatement]) -> str | None:
-    """Under which setting of `foreign_keys` the statements may run in one transaction with the
-    same effect as one by one: ON, OFF, or None when they may not.
-
-    `PRAGMA foreign_keys` does nothing inside a transaction. Prisma's scripts switch it off to
-    rebuild a table, as SQLite's own procedure does; a script whose other statements do not heed
-    foreign keys can therefore run with them off from beginning to end."""
-    switches = False
-    heeding: set[bool] = set()
-    enforced = True
-    for statement in statements:
-        word = statement.words[0] if statement.words else ""
-        if word in _NO_TRANSACTION:
-            return None
-        if word == "PRAGMA":
-            pragma = _KEYS_PRAGMA.match(statement.text)
-            if pragma is None:
-                return None
-            if pragma[1].lower() == "foreign_keys":
-                enforced = pragma[2].lower() in ("on", "1", "true", "yes")
-                switches = True
-        elif not _is_blind_to_keys(statement, word):
-            heeding.add(enforced)
-    if not switches:
-        return "ON"
-    return "OFF" if heeding <= {False} else None
-
-
-def _is_blind_to_keys(statement: ScriptStatement, word: str) -> bool:
-    return word in _BLIND_TO_KEYS or (word == "DROP" and statement.words[1:2] != ("TABLE",))
-
-
-def _is_virtual(sql: str | None) -> bool:
-    return (sql or "").lstrip().upper().startswith("CREATE VIRTUAL")
+def _drop_all(connection: sqlite3.Connection, kind: str) -> None:
+    names = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = ?"
+        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        (kind,),
+    ).fetchall()
+    # Virtual tables first: they take their shadow tables with them.
+    names.sort(key=lambda found: not (found[1] or "").upper().startswith("CREATE VIRTUAL"))
+    for name, _ in names:
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -318,26 +251,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def driver_error(error: sqlite3.Error) -> DriverError:
-    """The schema engine's kinds for SQLite's errors (adapter-better-sqlite3 7.10, errors.ts)."""
-    code = getattr(error, "sqlite_errorcode", None) or 1
-    message = str(error)
-    original = {"original_code": str(code), "original_message": message}
-    fields = [name.split(".")[-1] for name in message.split("constraint failed: ")[-1].split(", ")]
-    if code in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
-        return DriverError("UniqueConstraintViolation", constraint={"fields": fields}, **original)
-    if code == sqlite3.SQLITE_CONSTRAINT_NOTNULL:
-        return DriverError("NullConstraintViolation", constraint={"fields": fields}, **original)
-    if code in (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_TRIGGER):
-        return DriverError(
-            "ForeignKeyConstraintViolation", constraint={"foreignKey": {}}, **original
-        )
-    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return DriverError("SocketTimeout", **original)
-    if message.startswith("no such table"):
-        return DriverError("TableDoesNotExist", table=message.split(": ")[-1], **original)
-    if message.startswith("no such column"):
-        return DriverError("ColumnNotFound", column=message.split(": ")[-1], **original)
-    return DriverError("sqlite", extendedCode=code, message=message, **original)
