@@ -12,6 +12,7 @@ from backend.commands.prisma import (
     add_json,
     confirm,
     files_of,
+    found_in,
     is_interactive,
     project_of,
     run_command,
@@ -96,8 +97,7 @@ def _deploy(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
-        many = "1 migration" if done.found == 1 else f"{done.found or 'No'} migrations"
-        say(f"\n{many} found in {project.folder.path}\n")
+        say(f"{found_in(done.found, project.folder.path)}\n")
         if done.applied:
             say(f"The following migration(s) have been applied:\n\n{files_of(done.applied)}\n")
             say("All migrations have been successfully applied.")

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from backend.commands.prisma import Log, project_of, run_command, say, say_json, say_on_stderr
+from backend.commands.prisma import (
+    Log,
+    found_in,
+    project_of,
+    run_command,
+    say,
+    say_json,
+    say_on_stderr,
+)
 from backend.engine.migrate.status import Status, status
 
 
@@ -17,9 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             say_json(_as_json(found))
         else:
-            count = len(found.found)
-            many = "1 migration" if count == 1 else f"{count or 'No'} migrations"
-            say(f"\n{many} found in {project.folder.path}")
+            say(found_in(len(found.found), project.folder.path))
             _tell(found)
         return 0 if _is_good(found) else 1
 

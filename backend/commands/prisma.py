@@ -147,6 +147,11 @@ def confirm(question: str) -> bool:
         return False
 
 
+def found_in(count: int, folder: Path) -> str:
+    many = "1 migration" if count == 1 else f"{count or 'No'} migrations"
+    return f"\n{many} found in {os.path.relpath(folder)}"
+
+
 def files_of(migrations: tuple[str, ...], folder: str = "migrations") -> str:
     """Prisma's little tree (printFilesFromMigrationIds)."""
     return f"{folder}/" + "".join(

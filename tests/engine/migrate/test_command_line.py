@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ from backend.commands import prisma
 from backend.core.config import Settings
 from tests.engine.migrate.project import Project
 from tests.engine.migrate.test_dev import USER
+
+ROOT = Path(__file__).resolve().parents[3]
+_NOT_OURS = shutil.ignore_patterns("node_modules", "*.db*")
 
 MORE = USER.replace("name  String?", "name  String?\n  age Int?")
 LESS = USER.replace("  name  String?\n", "")
@@ -60,7 +66,7 @@ def test_deploy(project: Project, terminal: Terminal) -> None:
     assert terminal.out.startswith('Datasource "db": ')
     assert "Applying migration `20260102000000_two`\n" in terminal.out
     assert terminal.out.endswith(
-        f"\n2 migrations found in {project.migrations.path}\n\n"
+        "\n2 migrations found in prisma/migrations\n\n"
         "The following migration(s) have been applied:\n\n"
         "migrations/\n  └─ 20260102000000_two/\n    └─ migration.sql\n\n"
         "All migrations have been successfully applied.\n"
@@ -303,6 +309,34 @@ def test_which_schema_and_which_database(
     other.write_text(text)
     assert terminal.run("migrate", "deploy", "--schema", "other.prisma") == 0
     assert (project.folder / "literal.db").exists()
+
+
+def test_the_session_of_the_documentation(
+    sqlite_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DATABASE_SETUP.md, "When a migration fails", in which the failing statement is mended."""
+    section = (ROOT / "DATABASE_SETUP.md").read_text().partition("\n## When a migration fails\n")[2]
+    [session] = re.findall(r"^```text\n(.*?)^```", section.partition("\n## ")[0], re.M | re.S)
+    project = sqlite_project
+    shutil.rmtree(project.schema_path.parent)
+    shutil.copytree(ROOT / "prisma", project.schema_path.parent, ignore=_NOT_OURS)
+    terminal = Terminal(project, capsys, monkeypatch)
+    assert terminal.run("migrate", "deploy") == 0
+    script = project.migrations.path / "sqlite/20260301120000_notes/migration.sql"
+    script.parent.mkdir()
+    script.write_text('CREATE TABLE "note" ("id" INTEGER);\nINSERT INTO "notes" VALUES (1);\n')
+    shown = ""
+    for line in re.findall(r"^\$ memory-mirror (.*)$", session, re.M):
+        terminal.run(*shlex.split(line))
+        shown += f"$ memory-mirror {line}\n{terminal.out}{terminal.err}"
+        if "--rolled-back" in line:
+            script.write_text('CREATE TABLE "note" ("id" INTEGER);\n')
+    assert _without_what_changes(shown) == _without_what_changes(session)
+
+
+def _without_what_changes(session: str) -> str:
+    session = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC", "TIME", session)
+    return re.sub(r"\d+ migrations found", "N migrations found", session)
 
 
 def test_own_default_is_that_of_the_service() -> None:
