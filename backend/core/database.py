@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prisma.engine.errors import EngineConnectionError
@@ -11,26 +11,37 @@ from prisma.errors import (
     ClientNotConnectedError,
     DataError,
     TableNotFoundError,
-    UniqueViolationError,
 )
 
+from backend.core import listing, writing
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
     FieldError,
     InvalidRequest,
     StartupError,
-    VideoAnalysisExists,
     VideoAnalysisNotFound,
 )
+from backend.core.filters import Filters
+from backend.core.search.dialect import Provider
+from backend.core.search.query import Search
 from backend.engine import in_process
-from backend.models.schemas import VideoAnalysis, VideoAnalysisList
+from backend.models.schemas import (
+    LookupResult,
+    VideoAnalysis,
+    VideoAnalysisCreate,
+    VideoAnalysisList,
+    VideoAnalysisPatch,
+)
+from backend.models.search import SearchPage
 
 if TYPE_CHECKING:
-    from prisma import Prisma, models
+    from prisma import Prisma
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+ALL = Filters()
 
 AWAY = {
     "P1000",  # authentication failed
@@ -74,7 +85,7 @@ class DatabaseService:
     """The stored descriptions. `url` as Prisma reads it."""
 
     def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
-        self.provider = "sqlite" if url.startswith("file:") else "postgresql"
+        self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._max_description_length = max_description_length
 
@@ -96,32 +107,28 @@ class DatabaseService:
         await self._client.videoanalysis.find_first()
 
     @_translated
-    async def create_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
-        self._check_length(description)
-        try:
-            row = await self._client.videoanalysis.create(
-                {"videoId": video_id, "description": description}
-            )
-        except UniqueViolationError as error:
-            raise VideoAnalysisExists(video_id) from error
-        return _record(row)
+    async def create_video_analysis(self, given: VideoAnalysisCreate) -> VideoAnalysis:
+        self._check_length(given.description)
+        return await writing.create(self._client, given)
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> VideoAnalysis:
-        row = await self._client.videoanalysis.find_unique({"videoId": video_id})
-        if row is None:
+        found = await writing.find(self._client, video_id)
+        if found is None:
             raise VideoAnalysisNotFound(video_id)
-        return _record(row)
+        return found
 
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
         self._check_length(description)
-        row = await self._client.videoanalysis.update(
-            {"description": description}, {"videoId": video_id}
-        )
-        if row is None:
-            raise VideoAnalysisNotFound(video_id)
-        return _record(row)
+        return await writing.change(self._client, video_id, lambda _: {"description": description})
+
+    @_translated
+    async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
+        """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
+        if patch.description is not None:
+            self._check_length(patch.description)
+        return await writing.change(self._client, video_id, patch.changes)
 
     @_translated
     async def delete_video_analysis(self, video_id: str) -> None:
@@ -129,13 +136,41 @@ class DatabaseService:
             raise VideoAnalysisNotFound(video_id)
 
     @_translated
-    async def list_video_analyses(self, *, limit: int) -> VideoAnalysisList:
-        """The newest first; of equal age, the greater id first."""
-        rows = await self._client.videoanalysis.find_many(
-            take=limit, order=[{"createdAt": "desc"}, {"id": "desc"}]
+    async def list_video_analyses(
+        self,
+        filters: Filters = ALL,
+        *,
+        order: listing.Order = "-created_at",
+        limit: int,
+        cursor: str | None = None,
+        include_total: bool = False,
+    ) -> VideoAnalysisList:
+        """Records of equal place in the order stand by their id, in the same direction."""
+        return await listing.page(
+            self._client,
+            self.provider,
+            filters,
+            order=order,
+            limit=limit,
+            cursor=cursor,
+            include_total=include_total,
         )
-        return VideoAnalysisList.model_construct(
-            analyses=[_record(row) for row in rows], count=len(rows)
+
+    @_translated
+    async def look_up(self, video_ids: Sequence[str]) -> LookupResult:
+        """Each as often, and in the order, as it is asked for."""
+        found = await listing.by_video_ids(self._client, dict.fromkeys(video_ids))
+        return LookupResult.model_construct(
+            analyses=[found[id_] for id_ in video_ids if id_ in found],
+            missing=[id_ for id_ in dict.fromkeys(video_ids) if id_ not in found],
+        )
+
+    @_translated
+    async def search(
+        self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
+    ) -> SearchPage:
+        return await Search(self._client, self.provider).page(
+            text, filters, limit=limit, cursor=cursor
         )
 
     def _check_length(self, description: str) -> None:
@@ -158,14 +193,3 @@ def _generated_client() -> type[Prisma]:
     except RuntimeError as error:
         raise StartupError("There is no Prisma client yet. Run: memory-mirror generate") from error
     return Prisma
-
-
-def _record(row: models.VideoAnalysis) -> VideoAnalysis:
-    # Already valid: it was checked on its way in.
-    return VideoAnalysis.model_construct(
-        id=row.id,
-        video_id=row.videoId,
-        description=row.description,
-        created_at=row.createdAt,
-        updated_at=row.updatedAt,
-    )

@@ -24,6 +24,7 @@ under it.
 
 TAGS = [
     {"name": "Video analysis", "description": "The description of each video, by the video's id."},
+    {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Server", "description": "The server itself."},
 ]
 
@@ -148,6 +149,12 @@ def problems(*statuses: int, instance: str) -> dict[int | str, dict[str, Any]]:
     return {status: _problem(status, instance) for status in sorted({*statuses, 422, 500, 503})}
 
 
+def merge_patch_body(schema: str) -> dict[str, Any]:
+    """For a route's `openapi_extra`: its JSON body may also be called what it is."""
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"requestBody": {"content": {"application/merge-patch+json": reference}}}
+
+
 def install(app: FastAPI, *, max_description_length: int) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -171,6 +178,9 @@ def _complete(document: dict[str, Any], max_description_length: int) -> dict[str
     schemas["Problem"] = _PROBLEM
     for name in ("VideoAnalysisCreate", "VideoAnalysisUpdate"):
         schemas[name]["properties"]["description"]["maxLength"] = max_description_length
+    for choice in schemas["VideoAnalysisPatch"]["properties"]["description"]["anyOf"]:
+        if choice["type"] == "string":
+            choice["maxLength"] = max_description_length
     for operations in document["paths"].values():
         for operation in operations.values():
             for response in operation["responses"].values():

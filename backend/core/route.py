@@ -25,6 +25,10 @@ from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
 
 _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE)
 
+_JSON_OR_PATCH = re.compile(
+    _JSON.pattern.replace("/json", r"/(?:merge-patch\+)?json"), re.IGNORECASE
+)
+
 
 class ApiRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -101,7 +105,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_c
 
 def _check_content_type(request: Request) -> None:
     given = request.headers.get("content-type")
-    if given is None or _JSON.fullmatch(given.strip()) is None:
+    accepted = _JSON_OR_PATCH if request.method == "PATCH" else _JSON
+    if given is None or accepted.fullmatch(given.strip()) is None:
         raise UnsupportedMediaType("The body must be sent as Content-Type: application/json.")
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType("The body must be sent without Content-Encoding.")

@@ -1,10 +1,12 @@
 """Prisma for Python in one process: see README.md in this folder.
 
 in_process(Prisma)    a generated client that runs on this engine
+cuid(), now()         an id and a time as the engine makes them
 """
 
 from __future__ import annotations
 
 from .client import in_process
+from .plan.generators import cuid, now
 
-__all__ = ["in_process"]
+__all__ = ["cuid", "in_process", "now"]

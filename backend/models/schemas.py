@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -15,8 +15,26 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from backend.models.metadata import (
+    Age,
+    Country,
+    Duration,
+    EventType,
+    ExtraPatch,
+    Location,
+    Metadata,
+    Mood,
+    People,
+    RecordedDate,
+    Segment,
+    Segments,
+    Tags,
+    Title,
+)
 
 # Without a lookahead, which not every reader of JSON Schema knows: any string of these
 # characters, at least one, except "." and "..".
@@ -50,7 +68,7 @@ def _check_description(value: str) -> str:
     return value
 
 
-def _check_digits(value: object) -> object:
+def check_digits(value: object) -> object:
     # By itself pydantic also reads " 5 ", "+5", "5.0" and "1_0" as numbers.
     if isinstance(value, str) and _WHOLE_NUMBER.match(value) is None:
         raise PydanticCustomError("int_parsing", "Input should be a whole number")
@@ -86,7 +104,7 @@ Description = Annotated[
 Limit = Annotated[
     int,
     Field(ge=1, le=1000, description="How many at most.", examples=[100]),
-    BeforeValidator(_check_digits),
+    BeforeValidator(check_digits),
 ]
 
 Timestamp = Annotated[
@@ -107,7 +125,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class VideoAnalysisCreate(_Body):
+class VideoAnalysisCreate(Metadata):
     video_id: VideoId
     description: Description
 
@@ -116,8 +134,43 @@ class VideoAnalysisUpdate(_Body):
     description: Description
 
 
+class VideoAnalysisPatch(_Body):
+    """A JSON merge patch (RFC 7396): null removes, what is absent stays, lists are replaced."""
+
+    description: Description | None = None
+    title: Title | None = None
+    recorded_date: RecordedDate | None = None
+    age: Age | None = None
+    location: Location | None = None
+    country: Country | None = None
+    mood: Mood | None = None
+    event_type: EventType | None = None
+    duration: Duration | None = None
+    people: People | None = None
+    tags: Tags | None = None
+    extra: ExtraPatch | None = None
+    segments: Segments | None = None
+
+    @model_validator(mode="after")
+    def _keeps_description(self) -> VideoAnalysisPatch:
+        if "description" in self.model_fields_set and self.description is None:
+            raise PydanticCustomError("description_null", "A description cannot be removed")
+        return self
+
+    def changes(self, record: VideoAnalysis) -> dict[str, Any]:
+        """The fields of `record` that this patch gives, and what they become."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        for name in ("people", "tags", "segments"):
+            if name in given:
+                given[name] = given[name] or []
+        if "extra" in given:
+            merged = {**record.extra, **(self.extra or {})} if self.extra is not None else {}
+            given["extra"] = {key: value for key, value in merged.items() if value is not None}
+        return given
+
+
 class VideoAnalysis(BaseModel):
-    """The stored description of one video."""
+    """The stored description of one video, and what its user says of it."""
 
     id: str = Field(
         description="The record's own id (CUID).", examples=["cmd2k8w1x0000v8l4h2q9z7ab"]
@@ -129,11 +182,41 @@ class VideoAnalysis(BaseModel):
     )
     created_at: Timestamp
     updated_at: Timestamp
+    title: str | None = Field(None, examples=["Beach day"])
+    recorded_date: RecordedDate | None = None
+    age: int | None = Field(None, examples=[7])
+    location: str | None = Field(None, examples=["Lisbon"])
+    country: str | None = Field(None, examples=["Portugal"])
+    mood: str | None = Field(None, examples=["joyful"])
+    event_type: str | None = Field(None, examples=["vacation"])
+    duration: float | None = Field(None, description="Seconds.", examples=[82.7])
+    people: list[str] = Field([], examples=[["Grandma Rosa", "Ben"]])
+    tags: list[str] = Field([], examples=[["beach", "summer"]])
+    extra: dict[str, Any] = Field({}, examples=[{"camera": "Super 8"}])
+    segments: list[Segment] = []
 
 
 class VideoAnalysisList(BaseModel):
-    analyses: list[VideoAnalysis] = Field(description="Newest first.")
+    analyses: list[VideoAnalysis] = Field(description="In the order asked for.")
     count: int = Field(description="How many this answer holds.", examples=[1])
+    next_cursor: str | None = Field(
+        None, description="Given as `cursor`, it asks for what follows; null at the end."
+    )
+    total: int | None = Field(
+        None, description="With `include_total=true`: how many there are in all.", examples=[1]
+    )
+
+
+class Lookup(_Body):
+    video_ids: Annotated[
+        list[VideoId],
+        Field(max_length=1000, description="In the order wanted.", examples=[["a1", "b2"]]),
+    ]
+
+
+class LookupResult(BaseModel):
+    analyses: list[VideoAnalysis] = Field(description="In the order asked for.")
+    missing: list[str] = Field(description="Ids without a description.", examples=[["b2"]])
 
 
 class Health(BaseModel):

@@ -6,17 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from backend.core.openapi import problems
+from backend.core.listing import Order
+from backend.core.openapi import merge_patch_body, problems
 from backend.core.route import ApiRoute
 from backend.models.schemas import (
     Limit,
     VideoAnalysis,
     VideoAnalysisCreate,
     VideoAnalysisList,
+    VideoAnalysisPatch,
     VideoAnalysisUpdate,
     VideoId,
 )
 from backend.routers.dependencies import Database
+from backend.routers.filters import GivenFilters
+from backend.routers.paging import LINK, Cursor, link_next
 
 COLLECTION = "/api/video-analysis/"
 ITEM = "/api/video-analysis/{video_id}"
@@ -43,7 +47,7 @@ async def create_video_analysis(
     body: VideoAnalysisCreate, request: Request, response: Response, database: Database
 ) -> VideoAnalysis:
     """Refused with 409 when the video has a description already: PUT replaces it."""
-    record = await database.create_video_analysis(body.video_id, body.description)
+    record = await database.create_video_analysis(body)
     root = request.scope.get("root_path", "")
     response.headers["Location"] = f"{root}/api/video-analysis/{record.video_id}"
     return record
@@ -51,15 +55,30 @@ async def create_video_analysis(
 
 @router.get(
     COLLECTION,
-    summary="List the newest descriptions",
-    response_description="The newest first.",
+    summary="List descriptions",
+    response_description="One page; its `Link` header names the next.",
     operation_id="list_video_analyses",
-    responses=problems(instance=COLLECTION),
+    responses={200: {"headers": {"Link": LINK}}, **problems(instance=COLLECTION)},
 )
 async def list_video_analyses(
-    database: Database, limit: Annotated[Limit, Query()] = 100
+    request: Request,
+    response: Response,
+    database: Database,
+    filters: GivenFilters,
+    limit: Annotated[Limit, Query()] = 100,
+    cursor: Annotated[Cursor | None, Query()] = None,
+    order: Annotated[
+        Order,
+        Query(description="`-` for the latest first. Unknown recorded dates come last."),
+    ] = "-created_at",
+    include_total: Annotated[bool, Query(description="Also count them all.")] = False,
 ) -> VideoAnalysisList:
-    return await database.list_video_analyses(limit=limit)
+    """By default the newest first. All filters given must hold."""
+    page = await database.list_video_analyses(
+        filters, order=order, limit=limit, cursor=cursor, include_total=include_total
+    )
+    link_next(request, response, page.next_cursor)
+    return page
 
 
 @router.get(
@@ -84,6 +103,23 @@ async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
 ) -> VideoAnalysis:
     return await database.update_video_analysis(video_id, body.description)
+
+
+@router.patch(
+    ITEM,
+    summary="Change some of what is stored of a video",
+    response_description="The record with its changes and a new `updated_at`.",
+    operation_id="patch_video_analysis",
+    responses=problems(400, 404, 413, 415, instance=EXAMPLE),
+    openapi_extra=merge_patch_body("VideoAnalysisPatch"),
+)
+async def patch_video_analysis(
+    video_id: VideoIdInPath, body: VideoAnalysisPatch, database: Database
+) -> VideoAnalysis:
+    """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
+    replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
+    replaced whole."""
+    return await database.patch_video_analysis(video_id, body)
 
 
 @router.delete(

@@ -35,12 +35,17 @@ class SQLite:
 
     def execute(self, sql: str) -> None:
         with contextlib.closing(sqlite3.connect(self.path)) as database:
+            database.execute("PRAGMA foreign_keys = ON")
             database.executescript(sql)
 
     def rows(self) -> dict[str, str]:
         """Descriptions by video_id."""
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             return dict(database.execute("SELECT video_id, description FROM video_analysis"))
+
+    def count(self, table: str) -> int:
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 class PostgreSQL:
@@ -62,6 +67,9 @@ class PostgreSQL:
             )
         )
         return found
+
+    def count(self, table: str) -> int:
+        return int(self.server.psql(f"SELECT count(*) FROM {table}", database=self.name))
 
 
 Database = SQLite | PostgreSQL

@@ -77,7 +77,7 @@ BODIES: list[tuple[str, bytes, list[Error]]] = [
         [(["body", "video_id"], "missing"), (["body", "description"], "missing")],
     ),
     ("no-description", b'{"video_id": "new"}', [(["body", "description"], "missing")]),
-    ("unknown-field", text(title="x"), [(["body", "title"], "extra_forbidden")]),
+    ("unknown-field", text(colour="x"), [(["body", "colour"], "extra_forbidden")]),
     ("our-field", text(id="cmine"), [(["body", "id"], "extra_forbidden")]),
     ("other-case", text(Description="x"), [(["body", "Description"], "extra_forbidden")]),
     (

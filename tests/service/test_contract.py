@@ -44,7 +44,7 @@ async def test_create_answers_the_record_and_stores_it(
 
     assert answer.status_code == 201
     record = answer.json()
-    assert list(record) == ["id", "video_id", "description", "created_at", "updated_at"]
+    assert list(record)[:5] == ["id", "video_id", "description", "created_at", "updated_at"]
     assert CUID.fullmatch(record["id"])
     assert (record["video_id"], record["description"]) == ("v1", "A beach.")
     assert TIMESTAMP.fullmatch(record["created_at"])
@@ -158,7 +158,10 @@ async def test_an_unknown_id_is_a_404(
 
 async def test_an_empty_list(client: httpx.AsyncClient) -> None:
     answer = await client.get(COLLECTION)
-    assert (answer.status_code, answer.json()) == (200, {"analyses": [], "count": 0})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"analyses": [], "count": 0, "next_cursor": None, "total": None},
+    )
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -174,7 +177,8 @@ async def test_the_list_has_the_newest_first(client: httpx.AsyncClient, slash: s
 
     for given, expected in (("", 100), ("?limit=1", 1), ("?limit=249", 249), ("?limit=1000", 250)):
         answer = await client.get(f"/api/video-analysis{slash}{given}")
-        assert answer.json() == {"analyses": newest_first[:expected], "count": expected}
+        assert answer.json()["analyses"] == newest_first[:expected]
+        assert answer.json()["count"] == expected
 
 
 async def test_of_equal_age_the_greater_id_is_first(

@@ -80,6 +80,11 @@ def _cuid1() -> str:
     return f"c{moment}{count}{fingerprint}{_base36(secrets.randbits(42), 8)}"
 
 
+def cuid() -> str:
+    """A new id as `@default(cuid())` makes it, for a caller who must know it beforehand."""
+    return _cuid1()
+
+
 _cuid2_counter = itertools.count(secrets.randbelow(476782367))
 
 

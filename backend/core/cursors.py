@@ -1,0 +1,43 @@
+"""Opaque marks of a place in an ordered result. They hold no secret and need no signature: one
+that is made up or altered either is refused or names another place in the same result."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from typing import Any
+
+from backend.core.errors import FieldError, InvalidRequest
+
+LONGEST = 4_000
+_FORMAT = 1
+
+
+def encode(query: str, place: list[Any]) -> str:
+    """`query` says to what the place belongs: decode() with another one refuses it."""
+    text = json.dumps([_FORMAT, query, *place], separators=(",", ":"))
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 6)).decode().rstrip("=")
+
+
+def decode(cursor: str, query: str) -> list[Any]:
+    """Raises InvalidRequest."""
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        unpacker = zlib.decompressobj()
+        text = unpacker.decompress(packed, 16 * LONGEST)
+        if not unpacker.eof or unpacker.unused_data:
+            raise ValueError
+        parts = json.loads(text)
+        if not isinstance(parts, list) or len(parts) < 2 or parts[0] != _FORMAT:
+            raise ValueError
+    except (ValueError, binascii.Error, zlib.error, RecursionError) as error:
+        raise refused("This is no cursor that an answer gave as next_cursor") from error
+    if parts[1] != query:
+        raise refused("This cursor was given for another query, with other filters or order")
+    return parts[2:]
+
+
+def refused(reason: str) -> InvalidRequest:
+    return InvalidRequest([FieldError(("query", "cursor"), reason, "cursor")])

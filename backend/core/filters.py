@@ -1,0 +1,44 @@
+"""Which videos: the filters that the list, search and statistics share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """All that are given must hold. Names are compared exactly."""
+
+    tag: tuple[str, ...] = ()
+    """Each of them."""
+    person: tuple[str, ...] = ()
+    location: str | None = None
+    country: str | None = None
+    mood: str | None = None
+    event_type: str | None = None
+    recorded_from: str | None = None
+    recorded_to: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    updated_from: datetime | None = None
+    updated_to: datetime | None = None
+    has_description_containing: str | None = None
+
+    def given(self) -> Iterator[tuple[str, Any]]:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value != ():
+                yield field.name, value
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self.given())
+
+    def digest(self) -> str:
+        """Equal for equal filters: a cursor says by it to which query it belongs."""
+        text = json.dumps(dict(self.given()), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

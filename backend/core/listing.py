@@ -1,0 +1,219 @@
+"""One page of the videos that filters name, in an order, from a cursor on.
+
+A page is found by the place where the last one ended, not by counting, so it costs the same at
+any depth, and what others insert or delete meanwhile neither repeats nor hides a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from backend.core import cursors, records
+from backend.core.filters import Filters
+from backend.core.search.dialect import RELATION_TABLES, Provider, Query
+from backend.models.schemas import VideoAnalysis, VideoAnalysisList
+
+if TYPE_CHECKING:
+    from prisma import Prisma, models
+
+Order = Literal[
+    "-created_at", "created_at", "-updated_at", "updated_at", "-recorded_date", "recorded_date"
+]
+
+
+async def page(
+    client: Prisma,
+    provider: Provider,
+    filters: Filters,
+    *,
+    order: Order,
+    limit: int,
+    cursor: str | None,
+    include_total: bool,
+) -> VideoAnalysisList:
+    query = f"list {order} {filters.digest()}"
+    place = _decode(cursor, query, order) if cursor is not None else None
+    if place is None and not filters and order == "-created_at":
+        # The commonest of all lists needs nothing that Prisma cannot say.
+        rows = await client.videoanalysis.find_many(
+            take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
+        )
+    else:
+        ids = await _ids(client, provider, filters, order, limit + 1, place)
+        rows = await _rows(client, ids)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    analyses = await with_relations(client, rows)
+    return VideoAnalysisList.model_construct(
+        analyses=analyses,
+        count=len(analyses),
+        next_cursor=cursors.encode(query, _place(rows[-1], order)) if more else None,
+        total=await total(client, provider, filters) if include_total else None,
+    )
+
+
+async def total(client: Prisma, provider: Provider, filters: Filters) -> int:
+    query = Query(provider)
+    query.add(filters)
+    found: Any = await client.query_first(
+        f"SELECT count(*) AS total FROM video_analysis AS v{query.where()}", *query.args
+    )
+    return int(found["total"])
+
+
+async def by_video_ids(client: Prisma, video_ids: Iterable[str]) -> dict[str, VideoAnalysis]:
+    """Those that there are, by their video_id."""
+    wanted = list(video_ids)
+    rows = await client.videoanalysis.find_many(where={"videoId": {"in": wanted}})
+    return {found.video_id: found for found in await with_relations(client, rows)}
+
+
+async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
+    """The records of rows that were read without their relations."""
+    by_id = {row.id: row for row in rows if row.hasRelations}
+    if by_id:
+        for row in by_id.values():
+            row.tags, row.people, row.segments = [], [], []
+        where: Any = {"analysisId": {"in": list(by_id)}}
+        order: Any = {"position": "asc"}
+        for tag in await client.videotag.find_many(where=where, order=order):
+            by_id[tag.analysisId].tags.append(tag)  # type: ignore[union-attr]
+        for person in await client.videoperson.find_many(where=where, order=order):
+            by_id[person.analysisId].people.append(person)  # type: ignore[union-attr]
+        for segment in await client.segment.find_many(where=where, order=order):
+            by_id[segment.analysisId].segments.append(segment)  # type: ignore[union-attr]
+    return [records.record(row) for row in rows]
+
+
+async def _rows(client: Prisma, ids: list[str]) -> list[models.VideoAnalysis]:
+    """In the order of the ids. One that was deleted meanwhile is left out."""
+    if not ids:
+        return []
+    rows = await client.videoanalysis.find_many(where={"id": {"in": ids}})
+    found = {row.id: row for row in rows}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
+# Places
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The last record of a page: its key in the order (None: it has none) and its id."""
+
+    key: datetime | str | None
+    id: str
+
+
+def _place(row: models.VideoAnalysis, order: Order) -> list[Any]:
+    if order.endswith("created_at"):
+        return [_milliseconds(row.createdAt), row.id]
+    if order.endswith("updated_at"):
+        return [_milliseconds(row.updatedAt), row.id]
+    return [row.recordedDate, row.id]
+
+
+def _milliseconds(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _decode(cursor: str, query: str, order: Order) -> Place:
+    place = cursors.decode(cursor, query)
+    try:
+        key, id_ = place
+        if not isinstance(id_, str) or "\0" in id_:
+            raise ValueError
+        id_.encode()
+        if order.endswith("recorded_date"):
+            if key is not None:
+                if not isinstance(key, str) or "\0" in key:
+                    raise ValueError
+                key.encode()
+        else:
+            key = datetime.fromisoformat(key)
+            if key.tzinfo is None:
+                raise ValueError
+    except (ValueError, TypeError, OverflowError) as error:
+        raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
+    return Place(key, id_)
+
+
+# SQL
+
+
+async def _ids(
+    client: Prisma,
+    provider: Provider,
+    filters: Filters,
+    order: Order,
+    limit: int,
+    place: Place | None,
+) -> list[str]:
+    found: list[str] = []
+    for sql, args in statements(provider, filters, order, limit, place):
+        if len(found) < limit:
+            rows: Any = await client.query_raw(sql, *args[:-1], limit - len(found))
+            found += [row["id"] for row in rows]
+    return found
+
+
+def statements(
+    provider: Provider, filters: Filters, order: Order, limit: int, place: Place | None
+) -> list[tuple[str, list[Any]]]:
+    """The SQL of a page, one statement after the other until it is full. The limit is the last
+    argument. Videos without a recorded date come last, whatever the direction."""
+    if not order.endswith("recorded_date"):
+        return [_statement(provider, filters, order, limit, place)]
+    both = []
+    if place is None or place.key is not None:
+        both.append(_statement(provider, filters, order, limit, place, known=True))
+    rest = place if place is not None and place.key is None else None
+    both.append(_statement(provider, filters, order, limit, rest, known=False))
+    return both
+
+
+def _statement(
+    provider: Provider,
+    filters: Filters,
+    order: Order,
+    limit: int,
+    place: Place | None,
+    *,
+    known: bool | None = None,
+) -> tuple[str, list[Any]]:
+    direction = "DESC" if order.startswith("-") else "ASC"
+    query = Query(provider)
+    source, key, id_ = "video_analysis AS v", f"v.{order.removeprefix('-')}", "v.id"
+    driving = _driving(filters) if order.endswith("created_at") else None
+    if driving:
+        # The relation's own index has its videos in this order. CROSS: SQLite keeps the order.
+        table, column = RELATION_TABLES[driving[0]]
+        source = f"{table} AS d CROSS JOIN video_analysis AS v"
+        key, id_ = "d.created_at", "d.analysis_id"
+        query.conditions += ["v.id = d.analysis_id", f"d.{column} = {query.bind(driving[1])}"]
+    query.add(filters, skip=driving)
+    if known is not None:
+        query.conditions.append(f"{key} IS {'NOT ' if known else ''}NULL")
+    sign = "<" if direction == "DESC" else ">"
+    if place is not None and known is False:
+        query.conditions.append(f"{id_} {sign} {query.bind(place.id)}")
+    elif place is not None:
+        query.conditions.append(
+            f"({key}, {id_}) {sign} ({query.bind(place.key)}, {query.bind(place.id)})"
+        )
+    ordering = f"{id_} {direction}" if known is False else f"{key} {direction}, {id_} {direction}"
+    sql = (
+        f"SELECT {id_} AS id FROM {source}{query.where()} ORDER BY {ordering}"
+        f" LIMIT {query.bind(limit)}"
+    )
+    return sql, query.args
+
+
+def _driving(filters: Filters) -> tuple[str, str] | None:
+    for name in RELATION_TABLES:
+        for item in getattr(filters, name):
+            return name, item
+    return None

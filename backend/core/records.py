@@ -1,0 +1,124 @@
+"""Between what goes in and out over HTTP and the rows of the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from backend.core.search.analysis import index_entry
+from backend.models.metadata import SCALARS, Segment
+from backend.models.schemas import VideoAnalysis
+
+if TYPE_CHECKING:
+    from prisma import models
+
+COLUMNS = {name: name for name in SCALARS} | {
+    "recorded_date": "recordedDate",
+    "event_type": "eventType",
+}
+"""The name that each plain field of the metadata has in schema.prisma."""
+
+RELATIONS = ("tags", "people", "segments")
+
+INCLUDE_RELATIONS: Any = {name: {"order_by": {"position": "asc"}} for name in RELATIONS}
+
+
+def record(row: models.VideoAnalysis) -> VideoAnalysis:
+    """`row` with its relations, unless it has none. Already valid: it was checked on its way in."""
+    if not row.hasRelations:
+        return _record(row, [], [], [])
+    return _record(
+        row,
+        [tag.tagName for tag in row.tags or ()],
+        [person.personName for person in row.people or ()],
+        [segment(part) for part in row.segments or ()],
+    )
+
+
+def segment(row: models.Segment) -> Segment:
+    return Segment.model_construct(start=row.start, end=row.end, text=row.text)
+
+
+def _record(
+    row: models.VideoAnalysis, tags: list[str], people: list[str], segments: list[Segment]
+) -> VideoAnalysis:
+    return VideoAnalysis.model_construct(
+        id=row.id,
+        video_id=row.videoId,
+        description=row.description,
+        created_at=row.createdAt,
+        updated_at=row.updatedAt,
+        title=row.title,
+        recorded_date=row.recordedDate,
+        age=row.age,
+        location=row.location,
+        country=row.country,
+        mood=row.mood,
+        event_type=row.eventType,
+        duration=row.duration,
+        people=people,
+        tags=tags,
+        extra=json.loads(row.extra) if row.extra else {},
+        segments=segments,
+    )
+
+
+def plain_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of those plain fields, and of `extra`, that `values` has."""
+    columns = {COLUMNS[name]: values[name] for name in SCALARS if name in values}
+    if "extra" in values:
+        columns["extra"] = extra_text(values["extra"])
+    return columns
+
+
+def extra_text(extra: Mapping[str, Any]) -> str | None:
+    return json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None
+
+
+def tag_rows(id_: str, created_at: datetime, names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "tagName": name, "position": position, "createdAt": created_at}
+        for position, name in enumerate(names)
+    ]
+
+
+def person_rows(id_: str, created_at: datetime, names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "personName": name, "position": position, "createdAt": created_at}
+        for position, name in enumerate(names)
+    ]
+
+
+def segment_rows(id_: str, segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "position": n, "start": s.start, "end": s.end, "text": s.text}
+        for n, s in enumerate(segments)
+    ]
+
+
+def index_entry_of(record: VideoAnalysis) -> str:
+    """What the search index is told of a record: all of its words. Most descriptions hold the
+    text of their segments; a segment's words count twice only where they stand twice."""
+    texts = [record.description]
+    texts += [
+        value
+        for value in (
+            record.title,
+            record.location,
+            record.country,
+            record.mood,
+            record.event_type,
+        )
+        if value
+    ]
+    texts += record.people
+    texts += record.tags
+    texts += [part.text for part in record.segments if part.text not in record.description]
+    for value in record.extra.values():
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, list):
+            texts += value
+    return index_entry(texts)

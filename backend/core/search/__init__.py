@@ -1,0 +1,8 @@
+"""Finding descriptions by words: one analysis and one ranking for both databases.
+
+analysis.py     text -> words -> terms; what the index holds of a document
+plan.py         query -> slots of terms with their weights -> which documents to look at
+sqlite.py, postgresql.py   the SQL that Prisma cannot express, the same functions in each
+ranking.py      BM25 over the documents that the database names
+snippets.py     where the words stand in the text
+"""

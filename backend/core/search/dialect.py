@@ -1,0 +1,70 @@
+"""What the two databases write differently, and the one place that turns filters into SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backend.core.filters import Filters
+
+Provider = Literal["sqlite", "postgresql"]
+
+
+@dataclass(slots=True)
+class Query:
+    """Arguments, as they are bound, and the conditions on `video_analysis AS v` and others."""
+
+    provider: Provider
+    args: list[Any] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+
+    def bind(self, value: Any) -> str:
+        """The placeholder of one more argument. SQLite binds by order, so bind in that order."""
+        self.args.append(value)
+        return "?" if self.provider == "sqlite" else f"${len(self.args)}"
+
+    def holds(self, text: str, part: Any) -> str:
+        """Whether a text contains another, exactly. LIKE would know wildcards and no case."""
+        function = "instr" if self.provider == "sqlite" else "strpos"
+        return f"{function}({text}, {self.bind(part)}) > 0"
+
+    def add(self, filters: Filters, *, skip: tuple[str, str] | None = None) -> None:
+        """Conditions for `filters`. `skip`: a (field, name) that the caller sees to."""
+        for name, value in filters.given():
+            if name in _RELATIONS:
+                for item in value:
+                    if (name, item) != skip:
+                        self.conditions.append(self._related(name, item))
+            elif name == "has_description_containing":
+                self.conditions.append(self.holds("v.description", value))
+            else:
+                column, operator = _COLUMNS[name]
+                self.conditions.append(f"v.{column} {operator} {self.bind(value)}")
+
+    def _related(self, name: str, item: str) -> str:
+        table, column = _RELATIONS[name]
+        return (
+            f"EXISTS (SELECT 1 FROM {table} AS r WHERE r.analysis_id = v.id"
+            f" AND r.{column} = {self.bind(item)})"
+        )
+
+    def where(self) -> str:
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+_RELATIONS = {"tag": ("video_tag", "tag_name"), "person": ("video_person", "person_name")}
+
+_COLUMNS = {
+    "location": ("location", "="),
+    "country": ("country", "="),
+    "mood": ("mood", "="),
+    "event_type": ("event_type", "="),
+    "recorded_from": ("recorded_date", ">="),
+    "recorded_to": ("recorded_date", "<="),
+    "created_from": ("created_at", ">="),
+    "created_to": ("created_at", "<="),
+    "updated_from": ("updated_at", ">="),
+    "updated_to": ("updated_at", "<="),
+}
+
+RELATION_TABLES = _RELATIONS

@@ -1,0 +1,138 @@
+"""From a question to the documents to look at.
+
+Each word of the question is a *slot*: the term it stands for, or several, weighed: the beginnings
+that the last word may be, or the known words that a misspelt one may mean. A document's score is
+BM25 (as Lucene has it) over the slots; a slot's terms count as one.
+
+Not every document that has one of the words is looked at: the rarest words decide, together with
+how often documents have several of them by chance, so that some hundreds are. Both databases are
+asked with the same formula and so name the same documents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+K1 = 1.5
+B = 0.75
+WANTED = 300
+"""Documents to look at, estimated."""
+MOST_DECIDING = 5
+"""The slots that decide which documents: the rarest."""
+FEW = 2_000
+"""So many that occur in so few documents may decide besides."""
+MOST_SLOTS = 32
+"""Of a longer question, the rarest words count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    terms: tuple[tuple[str, float], ...]
+    """Terms and their weight: 1 for the word itself."""
+    documents: int
+    """How many documents have one of them."""
+
+
+Formula: TypeAlias = "int | tuple[str, list[Formula]]"
+"""The number of a slot, or ("and" | "or", parts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A question, weighed by the statistics of one moment: a cursor keeps it, so that what
+    others write meanwhile does not change the score of what they do not touch."""
+
+    slots: tuple[tuple[tuple[tuple[str, float], ...], float], ...]
+    """Terms with their weights, and the slot's own weight (inverse document frequency)."""
+    average: float
+    """Words per document."""
+
+
+def inverse_frequency(total: int, documents: int) -> float:
+    documents = min(documents, total)
+    return round(math.log(1 + (total - documents + 0.5) / (documents + 0.5)), 6)
+
+
+def weigh(slots: Sequence[Slot], total: int, length: int) -> Weighed:
+    rarest = sorted(slots, key=lambda slot: (slot.documents, slot.terms))[:MOST_SLOTS]
+    return Weighed(
+        tuple((slot.terms, inverse_frequency(total, slot.documents)) for slot in rarest),
+        round(length / total, 6) if total else 1.0,
+    )
+
+
+def deciding(slots: Sequence[Slot]) -> list[Slot]:
+    """The rarest."""
+    rarest = sorted(slots, key=lambda slot: (slot.documents, slot.terms))[:MOST_SLOTS]
+    chosen: list[Slot] = []
+    documents = 0
+    for slot in rarest:
+        documents += slot.documents
+        if len(chosen) < MOST_DECIDING or (documents <= FEW and len(chosen) < 2 * MOST_DECIDING):
+            chosen.append(slot)
+    return chosen
+
+
+def thresholds(slots: Sequence[Slot], total: int) -> list[tuple[float, float]]:
+    """For the deciding slots: each sum of weights that a document may reach, the greatest first,
+    with how many documents reach it, were the words strewn by chance."""
+    weights = [inverse_frequency(total, slot.documents) for slot in slots]
+    shares = [min(slot.documents / total, 1.0) if total else 0.0 for slot in slots]
+    sums: list[tuple[float, float]] = [(0.0, float(total))]
+    for weight, share in zip(weights, shares, strict=True):
+        sums = [
+            entry
+            for reached, expected in sums
+            for entry in ((reached + weight, expected * share), (reached, expected * (1 - share)))
+        ]
+    sums = sorted(entry for entry in sums if entry[0] > 0)
+    sums.reverse()
+    running, steps = 0.0, []
+    for reached, expected in sums:
+        running += expected
+        steps.append((reached, running))
+    return [step for step, after in pairwise([*steps, (0.0, 0.0)]) if after[0] < step[0] - 1e-9]
+
+
+def formula(slots: Sequence[Slot], total: int, threshold: float) -> Formula:
+    """What a document must have for its weights to reach the threshold."""
+    weights = [inverse_frequency(total, slot.documents) for slot in slots]
+    rest = [sum(weights[at:]) for at in range(len(weights) + 1)]
+
+    def reach(at: int, missing: float) -> Formula | bool:
+        if missing <= 1e-9:
+            return True
+        if rest[at] < missing - 1e-9:
+            return False
+        have, lack = reach(at + 1, missing - weights[at]), reach(at + 1, missing)
+        if lack is True:
+            return True
+        with_it: Formula | bool
+        if have is True:
+            with_it = at
+        elif have is False:
+            with_it = False
+        else:
+            with_it = _joined("and", at, have)
+        if lack is False:
+            return with_it
+        return lack if with_it is False else _joined("or", with_it, lack)
+
+    found = reach(0, threshold)
+    assert not isinstance(found, bool)
+    return found
+
+
+def _joined(operator: str, *parts: Formula | bool) -> Formula:
+    flat: list[Formula] = []
+    for part in parts:
+        assert not isinstance(part, bool)
+        if isinstance(part, tuple) and part[0] == operator:
+            flat += part[1]
+        else:
+            flat.append(part)
+    return operator, flat

@@ -1,0 +1,108 @@
+"""Search on PostgreSQL: the SQL that Prisma cannot express. sqlite.py has the same, in order.
+
+The index is a GIN index over text-search vectors, of which only the lists of documents are used:
+ts_rank knows nothing of how rare a word is. What the counts still lack is in search_change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.core.filters import Filters
+from backend.core.search.dialect import Query
+from backend.core.search.plan import Formula, Slot
+
+STATISTICS = (
+    'SELECT t."documents" + c."documents" AS "documents", t."length" + c."length" AS "length"'
+    ' FROM "search_total" AS t, (SELECT coalesce(sum("documents"), 0)::bigint AS "documents",'
+    ' coalesce(sum("length"), 0)::bigint AS "length" FROM "search_change") AS c'
+)
+
+_COUNTED = (
+    '"documents" + (SELECT coalesce(sum(c."documents"), 0) FROM "search_change" AS c'
+    " WHERE c.\"vector\" @@ ('''' || \"term\" || '''')::tsquery)"
+)
+
+FREQUENCIES = (
+    'SELECT "term", "documents"::int FROM (SELECT "term",'
+    f' {_COUNTED} AS "documents" FROM "search_term" WHERE "term" = ANY ($1::text[])) AS t'
+    ' WHERE "documents" > 0'
+)
+
+BEGINNINGS = (
+    'SELECT "term" FROM "search_term" WHERE "term" >= $1 AND "term" < $2'
+    ' AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495'
+    ' ORDER BY "documents" DESC, "term" LIMIT $3'
+)
+"""From, below, and how many. The signs are those of repeated terms (analysis.py)."""
+
+
+def strings(values: Sequence[str]) -> Any:
+    """How a list of strings is bound."""
+    return list(values)
+
+
+def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
+    """One row: `found`, their number, and `lines`, one text: one for each (see ranking.py)."""
+    query = Query("postgresql")
+    query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
+    source = "search_document AS d"
+    if filters:
+        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
+        query.add(filters)
+    return _lines(query, source), query.args
+
+
+def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
+    """The lines of all that the filters name, or of `most` + 1, and how many they are."""
+    query = Query("postgresql")
+    query.add(filters)
+    source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
+    return _lines(query, source, f" LIMIT {most + 1}"), query.args
+
+
+def shortest(
+    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
+) -> tuple[str, list[Any]]:
+    """As candidates, but only those of the fewest words: for words that a good part of all
+    documents has, so that going through them by length soon finds enough."""
+    query = Query("postgresql")
+    query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
+    source = "search_document AS d"
+    if filters:
+        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
+        query.add(filters)
+    return _lines(query, source, f" ORDER BY d.length LIMIT {most}"), query.args
+
+
+def _lines(query: Query, source: str, ending: str = "") -> str:
+    return (
+        "SELECT count(*) AS found, string_agg(line, chr(10)) AS lines FROM ("
+        "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
+        f" FROM {source}{query.where()}{ending}) AS t"
+    )
+
+
+FACETS = (
+    "WITH found AS (SELECT id, location, event_type FROM video_analysis"
+    " WHERE video_id IN (SELECT unnest($1::text[]))) "
+    "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
+    " JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY r.tag_name UNION ALL "
+    "SELECT 'people', r.person_name, count(*) FROM found"
+    " JOIN video_person AS r ON r.analysis_id = found.id GROUP BY r.person_name UNION ALL "
+    "SELECT 'location', location, count(*) FROM found"
+    " WHERE location IS NOT NULL GROUP BY location UNION ALL "
+    "SELECT 'event_type', event_type, count(*) FROM found"
+    " WHERE event_type IS NOT NULL GROUP BY event_type"
+)
+"""Of the videos with these video_ids."""
+
+
+def match(formula: Formula, slots: Sequence[Slot]) -> str:
+    if isinstance(formula, int):
+        terms = [f"'{term}'" for term, _ in slots[formula].terms]
+        return terms[0] if len(terms) == 1 else f"({' | '.join(terms)})"
+    operator, parts = formula
+    sign = " & " if operator == "and" else " | "
+    return f"({sign.join(match(part, slots) for part in parts)})"

@@ -1,0 +1,334 @@
+"""A question, answered: read, weighed, ranked, and shown page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from backend.core import cursors, listing
+from backend.core.filters import Filters
+from backend.core.search import plan, postgresql, spelling, sqlite
+from backend.core.search.analysis import repeated, term_of, words
+from backend.core.search.dialect import Provider
+from backend.core.search.plan import Slot
+from backend.core.search.ranking import Hit, rank
+from backend.core.search.snippets import matches, snippet
+from backend.models.schemas import VideoAnalysis
+from backend.models.search import Facet, Facets, SearchPage, SearchResult, SegmentMatch
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+SQL: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
+
+BEGINNING = 0.25
+"""The weight of a word that the last one is a beginning of, where that is itself a word."""
+COMPLETION = 0.8
+CORRECTION = 0.7
+FAR_CORRECTION = 0.5
+MOST_BEGINNINGS = 20
+MOST_CORRECTIONS = 5
+SHORTEST_BEGINNING = 3
+
+FEW_FILTERED = 2_000
+"""If the filters name so few, each of them is ranked."""
+TOO_MANY = 3_000
+"""More than these are not ranked: of words that common, the shortest documents and those that
+repeat them."""
+SHORTEST = 400
+REPEATING = 1_000
+MOST_FACETED = 500
+FACET_VALUES = 20
+MOST_SEGMENTS = 5
+MOST_MATCHES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a cursor keeps: read and weighed once, however long its pages are walked."""
+
+    slots: list[Slot]
+    documents: int
+    length: int
+    threshold: float
+    """Of the formula that names the documents; 0: not chosen yet."""
+
+
+class Search:
+    def __init__(self, client: Prisma, provider: Provider) -> None:
+        self._client = client
+        self._provider = provider
+        self._sql = SQL[provider]
+
+    async def page(
+        self, text: str, filters: Filters, *, limit: int, cursor: str | None
+    ) -> SearchPage:
+        query = f"search {text} {filters.digest()}"
+        if cursor is None:
+            question, after = await self._read(text), None
+        else:
+            question, after = _decode(cursor, query)
+        hits, question = await self._rank(question, filters, wanted=limit + 1)
+        facets = await self._facets(hits[:MOST_FACETED])
+        if after is not None:
+            hits = [
+                hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
+            ]
+        shown = hits[:limit]
+        records = await listing.by_video_ids(self._client, [hit.video_id for hit in shown])
+        terms = {term for slot in question.slots for term, _ in slot.terms}
+        results = [
+            _result(hit.score, records[hit.video_id], terms)
+            for hit in shown
+            if hit.video_id in records
+        ]
+        more = len(hits) > limit
+        return SearchPage.model_construct(
+            results=results,
+            count=len(results),
+            next_cursor=cursors.encode(query, _place(question, shown[-1])) if more else None,
+            facets=facets,
+        )
+
+    async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
+        hits, _ = await self._rank(await self._read(text), filters, wanted=limit)
+        return hits[:limit]
+
+    # Reading the question
+
+    async def _read(self, text: str) -> Question:
+        found = list(words(text))
+        wanted: dict[str, str] = {}
+        for word in found:
+            term = term_of(word.folded)
+            if term is not None:
+                wanted[term] = word.folded
+        open_word = found[-1].folded if found and found[-1].end == len(text) else None
+        totals: Any = await self._client.query_first(self._sql.STATISTICS)
+        documents, length = int(totals["documents"]), int(totals["length"])
+        known = await self._frequencies(wanted)
+        slots = []
+        for term, folded in wanted.items():
+            alternatives: list[tuple[str, float]] = [(term, 1.0)] if term in known else []
+            if folded == open_word:
+                alternatives += await self._beginnings(folded, term, known)
+            if not alternatives:
+                alternatives = await self._corrections(folded, term, known)
+            if alternatives:
+                least = known.get(term) or sum(known[other] for other, _ in alternatives)
+                slots.append(Slot(tuple(alternatives), min(least, documents)))
+        return Question(slots, documents, length, 0.0)
+
+    async def _frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        wanted = list(terms)
+        if not wanted:
+            return {}
+        rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.strings(wanted))
+        return {row["term"]: int(row["documents"]) for row in rows}
+
+    async def _beginnings(
+        self, folded: str, term: str, known: dict[str, int]
+    ) -> list[tuple[str, float]]:
+        """Words that the last one, perhaps unfinished, may become. Adds to `known`."""
+        if len(folded) < (SHORTEST_BEGINNING if term in known else 1):
+            return []
+        candidates = set(await self._terms_from(folded, 50))
+        if term not in known:
+            candidates |= spelling.completions(folded)
+        found = await self._frequencies(candidates - {term})
+        weight = BEGINNING if term in known else COMPLETION
+        best = sorted(found, key=lambda other: (-found[other], other))[:MOST_BEGINNINGS]
+        known |= {other: found[other] for other in best}
+        return [(other, weight) for other in best]
+
+    async def _corrections(
+        self, folded: str, term: str, known: dict[str, int]
+    ) -> list[tuple[str, float]]:
+        """Known words that an unknown one may mean. Adds to `known`."""
+        if len(folded) < spelling.SHORTEST_CORRECTED:
+            return []
+        weight = CORRECTION
+        found = await self._frequencies(spelling.near_terms(folded))
+        if not found and len(folded) >= spelling.SHORTEST_CORRECTED_TWICE:
+            weight = FAR_CORRECTION
+            near = [
+                other
+                for other in await self._terms_from(folded[:2], 3000)
+                if spelling.distance(term, other, 2) <= 2
+            ]
+            found = await self._frequencies(near[:50])
+        best = sorted(found, key=lambda other: (-found[other], other))[:MOST_CORRECTIONS]
+        known |= {other: found[other] for other in best}
+        return [(other, weight) for other in best]
+
+    async def _terms_from(self, beginning: str, most: int) -> list[str]:
+        rows: Any = await self._client.query_raw(
+            self._sql.BEGINNINGS, beginning, beginning + chr(0x10FFFF), most
+        )
+        return [row["term"] for row in rows]
+
+    # Ranking
+
+    async def _rank(
+        self, question: Question, filters: Filters, *, wanted: int
+    ) -> tuple[list[Hit], Question]:
+        slots, total = question.slots, question.documents
+        if not slots or total <= 0:
+            return [], question
+        weighed = plan.weigh(slots, total, question.length)
+        if filters:
+            few = await self._lines(*self._sql.filtered(filters, FEW_FILTERED))
+            if len(few) <= FEW_FILTERED:
+                return rank(few, weighed), question
+        deciding = plan.deciding(slots)
+        steps = plan.thresholds(deciding, total)
+        if question.threshold:
+            steps = [step for step in steps if abs(step[0] - question.threshold) < 1e-6][:1]
+        else:
+            enough = [step for step in steps if step[1] <= plan.WANTED]
+            steps = [*enough[-1:], *steps[len(enough) :]]
+        hits: list[Hit] = []
+        chosen, looked_at = question.threshold, 0.0
+        for threshold, expected in steps:
+            # The next step must promise more, or it is not worth asking.
+            if hits and expected < 2 * looked_at:
+                continue
+            formula = plan.formula(deciding, total, threshold)
+            lines = await self._named(formula, deciding, filters, expected)
+            hits, chosen, looked_at = rank(lines, weighed), threshold, expected
+            if len(hits) >= wanted:
+                break
+        return hits, Question(slots, total, question.length, chosen)
+
+    async def _named(
+        self, formula: plan.Formula, deciding: list[Slot], filters: Filters, expected: float
+    ) -> list[str]:
+        """The lines of the documents that a formula names; of too many, of the best of them."""
+        if expected <= TOO_MANY:
+            return await self._lines(*self._sql.candidates(formula, deciding, filters))
+        lines = await self._lines(*self._sql.shortest(formula, deciding, filters, SHORTEST))
+        repeating = await self._repeating(deciding[0])
+        if repeating is not None:
+            both: plan.Formula = ("and", [formula, len(deciding)])
+            slots = [*deciding, repeating]
+            lines += await self._lines(*self._sql.candidates(both, slots, filters))
+        return list(dict.fromkeys(lines))
+
+    async def _repeating(self, slot: Slot) -> Slot | None:
+        """The most repetitions of a slot's first term that not too many documents have."""
+        term = slot.terms[0][0]
+        signs = [repeated(term, count) for count in range(2, 33)]
+        found = await self._frequencies(signs)
+        chosen: list[tuple[str, float]] = []
+        documents = 0
+        for sign in reversed(signs):
+            documents += found.get(sign, 0)
+            if documents > REPEATING:
+                break
+            if sign in found:
+                chosen.append((sign, 1.0))
+        return Slot(tuple(chosen), documents) if chosen else None
+
+    async def _lines(self, sql: str, args: list[Any]) -> list[str]:
+        row: Any = await self._client.query_first(sql, *args)
+        text: str | None = row["lines"]
+        return text.split("\n") if text is not None else []
+
+    async def _facets(self, hits: list[Hit]) -> Facets:
+        found: dict[str, list[Facet]] = {"tags": [], "people": [], "location": [], "event_type": []}
+        if hits:
+            ids = self._sql.strings([hit.video_id for hit in hits])
+            rows: Any = await self._client.query_raw(self._sql.FACETS, ids)
+            for row in sorted(rows, key=lambda row: (-int(row["count"]), row["name"])):
+                values = found[row["facet"]]
+                if len(values) < FACET_VALUES:
+                    values.append(Facet.model_construct(name=row["name"], count=int(row["count"])))
+        return Facets(**found)
+
+
+def _result(score: float, analysis: VideoAnalysis, terms: set[str]) -> SearchResult:
+    found = matches(analysis.description, terms)
+    seen = dict.fromkeys(analysis.description[match.start : match.end] for match in found)
+    others = [analysis.title, analysis.location, analysis.country, analysis.mood]
+    for text in (*others, analysis.event_type, *analysis.people, *analysis.tags):
+        if text:
+            seen.update(dict.fromkeys(text[m.start : m.end] for m in matches(text, terms)))
+    return SearchResult.model_construct(
+        video_id=analysis.video_id,
+        score=score,
+        snippet=snippet(analysis.description, found),
+        matches=list(seen)[:MOST_MATCHES],
+        segments=_segments(analysis, terms),
+        analysis=analysis,
+    )
+
+
+def _segments(analysis: VideoAnalysis, terms: set[str]) -> list[SegmentMatch]:
+    """Those with the most of the words, the earliest first among equals."""
+    found = []
+    for segment in analysis.segments:
+        inside = matches(segment.text, terms)
+        if inside:
+            worth = len({match.term for match in inside})
+            found.append((-worth, segment.start, segment.end, segment.text, inside))
+    found.sort(key=lambda entry: entry[:4])
+    return [
+        SegmentMatch.model_construct(start=start, end=end, text=text, snippet=snippet(text, inside))
+        for _, start, end, text, inside in found[:MOST_SEGMENTS]
+    ]
+
+
+# Cursors
+
+
+def _place(question: Question, last: Hit) -> list[Any]:
+    slots = [[slot.documents, [list(term) for term in slot.terms]] for slot in question.slots]
+    return [
+        last.score,
+        last.video_id,
+        question.documents,
+        question.length,
+        question.threshold,
+        slots,
+    ]
+
+
+def _decode(cursor: str, query: str) -> tuple[Question, Hit]:
+    place = cursors.decode(cursor, query)
+    try:
+        score, video_id, documents, length, threshold, slots = place
+        question = Question(
+            [
+                Slot(tuple((_term(t), _number(w)) for t, w in terms), _whole(count))
+                for count, terms in slots
+            ],
+            _whole(documents),
+            _whole(length),
+            _number(threshold),
+        )
+        if not isinstance(video_id, str) or any(not slot.terms for slot in question.slots):
+            raise ValueError
+        return question, Hit(_number(score), video_id)
+    except (ValueError, TypeError) as error:
+        raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
+
+
+def _term(value: Any) -> str:
+    # What goes into a formula for the database consists of letters and digits.
+    if not isinstance(value, str) or not value.isalnum() or len(value) > 100:
+        raise ValueError
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e9:
+        raise ValueError
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise ValueError
+    return value

@@ -1,0 +1,77 @@
+"""Where the words of a question stand in a text: excerpts as HTML that is safe to insert."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from html import escape
+from typing import NamedTuple
+
+from backend.core.search.analysis import term_of, words
+
+LENGTH = 240
+MARK, END_MARK = "<mark>", "</mark>"
+
+
+class Match(NamedTuple):
+    start: int
+    end: int
+    term: str
+
+
+def matches(text: str, terms: Container[str]) -> list[Match]:
+    return [
+        Match(word.start, word.end, term)
+        for word in words(text)
+        if (term := term_of(word.folded)) is not None and term in terms
+    ]
+
+
+def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:
+    """The part of about `length` characters with the most different words, `<mark>` around each.
+    All else is escaped."""
+    start, end = _best_part(text, found, length)
+    pieces = ["… "] if start > 0 else []
+    at = start
+    for match in found:
+        if start <= match.start and match.end <= end:
+            pieces += [escape(text[at : match.start]), MARK, escape(text[match.start : match.end])]
+            pieces.append(END_MARK)
+            at = match.end
+    pieces.append(escape(text[at:end]))
+    if end < len(text):
+        pieces.append(" …")
+    return "".join(pieces)
+
+
+def _best_part(text: str, found: list[Match], length: int) -> tuple[int, int]:
+    if len(text) <= length:
+        return 0, len(text)
+    best, start = (-1, -1), 0
+    for at, first in enumerate(found):
+        inside = []
+        for match in found[at : at + 50]:
+            if match.end - first.start > length:
+                break
+            inside.append(match.term)
+        worth = len(set(inside)), len(inside)
+        if worth > best:
+            best, start = worth, first.start
+    start = _word_start(text, max(0, start - length // 6))
+    end = min(len(text), start + length)
+    if end < len(text):
+        cut = text.rfind(" ", start + length // 2, end)
+        end = cut if cut > 0 else end
+    # Never within a marked word.
+    for match in found:
+        if match.start < start < match.end:
+            start = match.start
+        if match.start < end < match.end:
+            end = match.end
+    return start, end
+
+
+def _word_start(text: str, at: int) -> int:
+    if at == 0:
+        return 0
+    space = text.find(" ", at, at + 30)
+    return at if space < 0 else space + 1

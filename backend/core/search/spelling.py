@@ -1,0 +1,67 @@
+"""What a word of the question may mean where the index does not know it, or where it is not yet
+written to its end. The index's words are stems, so a spelling is tried whole and then reduced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backend.core.search.analysis import stem
+
+SHORTEST_CORRECTED = 4
+SHORTEST_CORRECTED_TWICE = 7
+_ENDINGS = ("e", "g", "ng", "ing", "ed", "d", "s", "es", "y", "ly", "ies", "er", "r", "on", "n")
+_LATIN = "abcdefghijklmnopqrstuvwxyz"
+
+
+def completions(folded: str) -> set[str]:
+    """The terms of the word with an ending: of `dancin`, that of `dancing`."""
+    return {stem(folded + ending) for ending in _ENDINGS} | {stem(folded)}
+
+
+def near_terms(folded: str) -> set[str]:
+    """The terms of all that is one letter away: one too many, too few, wrong, or two swapped."""
+    return {stem(word) for word in _one_away(folded) if word}
+
+
+def _one_away(word: str) -> Iterator[str]:
+    letters = _alphabet(word)
+    for at in range(len(word) + 1):
+        head, tail = word[:at], word[at:]
+        for letter in letters:
+            yield head + letter + tail
+        if tail:
+            yield head + tail[1:]
+            for letter in letters:
+                yield head + letter + tail[1:]
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+
+
+def _alphabet(word: str) -> str:
+    if word.isascii():
+        return _LATIN
+    # The block of the script that the word is written in; for ideographs there is none.
+    low, high = min(map(ord, word)), max(map(ord, word))
+    if high > 0x2000:
+        return ""
+    start = high // 64 * 64
+    others = "".join(chr(code) for code in range(start, start + 64) if chr(code).isalpha())
+    return (_LATIN if low < 128 else "") + others.lower()
+
+
+def distance(one: str, other: str, most: int) -> int:
+    """Letters to add, drop, change or swap; `most` + 1 if there are more."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        last, before, row = before, row, [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1]

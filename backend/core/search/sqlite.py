@@ -1,0 +1,108 @@
+"""Search on SQLite: the SQL that Prisma cannot express. postgresql.py has the same, in order.
+
+The index is FTS5, of which only the lists of documents are used: its own ranking would weigh
+words in another way than PostgreSQL can be made to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from backend.core.filters import Filters
+from backend.core.search.dialect import Query
+from backend.core.search.plan import Formula, Slot
+
+STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
+
+FREQUENCIES = (
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
+)
+
+BEGINNINGS = (
+    'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
+    ' AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'
+    ' ORDER BY "documents" DESC, "term" LIMIT ?'
+)
+"""From, below, and how many. The signs are those of repeated terms (analysis.py)."""
+
+
+def strings(values: Sequence[str]) -> Any:
+    """How a list of strings is bound."""
+    return json.dumps(list(values))
+
+
+def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
+    """One row: `found`, their number, and `lines`, one text: one for each (see ranking.py)."""
+    query = Query("sqlite")
+    query.conditions.append(f"i.search_index MATCH {query.bind(match(formula, slots))}")
+    source = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
+    if filters:
+        source += " CROSS JOIN video_analysis AS v ON v.video_id = d.video_id"
+        query.add(filters)
+    return _lines(query, source), query.args
+
+
+def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
+    """The lines of all that the filters name, or of `most` + 1, and how many they are."""
+    query = Query("sqlite")
+    query.add(filters)
+    source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
+    return _lines(query, source, f" LIMIT {most + 1}"), query.args
+
+
+def shortest(
+    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
+) -> tuple[str, list[Any]]:
+    """As candidates, but only those of the fewest words: for words that a good part of all
+    documents has, so that going through them by length soon finds enough."""
+    query = Query("sqlite")
+    query.conditions.append(_has(query, formula, slots))
+    source = "search_document AS d"
+    if filters:
+        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
+        query.add(filters)
+    return _lines(query, source, f" ORDER BY d.length LIMIT {most}"), query.args
+
+
+def _has(query: Query, formula: Formula, slots: Sequence[Slot]) -> str:
+    if isinstance(formula, int):
+        tests = [
+            query.holds("' ' || d.terms || ' '", f" {term} ") for term, _ in slots[formula].terms
+        ]
+        return f"({' OR '.join(tests)})"
+    operator, parts = formula
+    return f"({f' {operator.upper()} '.join(_has(query, part, slots) for part in parts)})"
+
+
+def _lines(query: Query, source: str, ending: str = "") -> str:
+    return (
+        "SELECT count(*) AS found, group_concat(line, char(10)) AS lines FROM ("
+        "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
+        f" FROM {source}{query.where()}{ending})"
+    )
+
+
+FACETS = (
+    "WITH found AS (SELECT id, location, event_type FROM video_analysis"
+    " WHERE video_id IN (SELECT value FROM json_each(?))) "
+    "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
+    " JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY r.tag_name UNION ALL "
+    "SELECT 'people', r.person_name, count(*) FROM found"
+    " JOIN video_person AS r ON r.analysis_id = found.id GROUP BY r.person_name UNION ALL "
+    "SELECT 'location', location, count(*) FROM found"
+    " WHERE location IS NOT NULL GROUP BY location UNION ALL "
+    "SELECT 'event_type', event_type, count(*) FROM found"
+    " WHERE event_type IS NOT NULL GROUP BY event_type"
+)
+"""Of the videos with these video_ids."""
+
+
+def match(formula: Formula, slots: Sequence[Slot]) -> str:
+    if isinstance(formula, int):
+        terms = [f'"{term}"' for term, _ in slots[formula].terms]
+        return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
+    operator, parts = formula
+    return f"({f' {operator.upper()} '.join(match(part, slots) for part in parts)})"

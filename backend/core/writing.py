@@ -1,0 +1,185 @@
+"""Writing records: the row, its relations and its entry of the search index, all or nothing.
+
+The index's entry travels in the row's `searchTerms`, from where triggers take it (see the
+migration `metadata_and_search`). It is made of all of a record's words, so whoever changes a
+record must have read it first: a change applies only to the record as it was read, told by its
+`updatedAt`, which grows with every change, and is made anew where another came between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from prisma.errors import ForeignKeyViolationError, UniqueViolationError
+
+from backend.core import records
+from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoAnalysisNotFound
+from backend.engine import cuid, now
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+T = TypeVar("T")
+
+ATTEMPTS = 60
+_UNGUARDED_AFTER = 3
+_MILLISECOND = timedelta(milliseconds=1)
+
+Changes = Mapping[str, Any]
+"""Fields of VideoAnalysis and their new values."""
+
+
+async def create(client: Prisma, given: VideoAnalysisCreate) -> VideoAnalysis:
+    moment = now()
+    made = VideoAnalysis.model_construct(
+        id=cuid(), created_at=moment, updated_at=moment, **dict(given)
+    )
+    row: Any = {
+        "id": made.id,
+        "videoId": made.video_id,
+        "description": made.description,
+        "createdAt": moment,
+        "updatedAt": moment,
+        "hasRelations": _has_relations(made),
+        "searchTerms": records.index_entry_of(made),
+        **records.plain_columns(given.model_dump(exclude_unset=True, include=_PLAIN)),
+    }
+    try:
+        if made.tags or made.people or made.segments:
+            await _create_with_relations(client, made, row)
+        else:
+            await client.videoanalysis.create(row)
+    except UniqueViolationError as error:
+        raise VideoAnalysisExists(made.video_id) from error
+    return made
+
+
+_PLAIN: Any = {*records.COLUMNS, "extra"}
+
+
+def _has_relations(record: VideoAnalysis) -> bool:
+    return bool(record.tags or record.people or record.segments)
+
+
+async def _create_with_relations(client: Prisma, made: VideoAnalysis, row: Any) -> None:
+    async def write() -> None:
+        await name_all(client, made.tags, made.people)
+        batch = client.batch_()
+        batch.videoanalysis.create(row)
+        _insert_relations(batch, made, records.RELATIONS)
+        await batch.commit()
+
+    await _while_names_last(write)
+
+
+async def change(
+    client: Prisma, video_id: str, edit: Callable[[VideoAnalysis], Changes]
+) -> VideoAnalysis:
+    """Read a record, ask `edit` what to change, and write that. Raises VideoAnalysisNotFound."""
+    unmatched = None
+    for attempt in range(ATTEMPTS):
+        read = await find(client, video_id)
+        if read is None:
+            raise VideoAnalysisNotFound(video_id)
+        changes = edit(read)
+        moment = max(now(), read.updated_at + _MILLISECOND)
+        changed = read.model_copy(update={**changes, "updated_at": moment})
+        # A time that another tool wrote in another form never equals ours.
+        guarded = unmatched != read.updated_at or attempt < _UNGUARDED_AFTER
+        if await _write(client, read, changed, changes, guarded=guarded):
+            return changed
+        unmatched = read.updated_at
+        await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
+    raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
+
+
+async def find(client: Prisma, video_id: str) -> VideoAnalysis | None:
+    row = await client.videoanalysis.find_unique({"videoId": video_id})
+    if row is not None and row.hasRelations:
+        row = await client.videoanalysis.find_unique(
+            {"videoId": video_id}, include=records.INCLUDE_RELATIONS
+        )
+    return None if row is None else records.record(row)
+
+
+async def _write(
+    client: Prisma, read: VideoAnalysis, changed: VideoAnalysis, changes: Changes, *, guarded: bool
+) -> bool:
+    """Whether the record was still as it was read, and is changed now."""
+    columns: Any = records.plain_columns(changes)
+    if "description" in changes:
+        columns["description"] = changed.description
+    columns["hasRelations"] = _has_relations(changed)
+    columns["searchTerms"] = records.index_entry_of(changed)
+    columns["updatedAt"] = changed.updated_at
+    where: Any = {"id": read.id}
+    if guarded:
+        where["updatedAt"] = read.updated_at
+    relations = [name for name in records.RELATIONS if name in changes]
+    if not relations:
+        return await client.videoanalysis.update_many(columns, where) == 1
+
+    async def write() -> bool:
+        await name_all(client, changes.get("tags", ()), changes.get("people", ()))
+        async with client.tx() as transaction:
+            if await transaction.videoanalysis.update_many(columns, where) != 1:
+                return False
+            batch = transaction.batch_()
+            for name in relations:
+                _ROWS[name][0](batch).delete_many({"analysisId": read.id})
+            _insert_relations(batch, changed, relations)
+            await batch.commit()
+        return True
+
+    return await _while_names_last(write)
+
+
+def _insert_relations(batch: Any, record: VideoAnalysis, relations: Iterable[str]) -> None:
+    for name in relations:
+        actions, rows_of = _ROWS[name]
+        rows = rows_of(record)
+        if rows:
+            actions(batch).create_many(rows)
+
+
+_ROWS: dict[str, tuple[Callable[[Any], Any], Callable[[VideoAnalysis], list[dict[str, Any]]]]] = {
+    "tags": (lambda b: b.videotag, lambda r: records.tag_rows(r.id, r.created_at, r.tags)),
+    "people": (
+        lambda b: b.videoperson,
+        lambda r: records.person_rows(r.id, r.created_at, r.people),
+    ),
+    "segments": (lambda b: b.segment, lambda r: records.segment_rows(r.id, r.segments)),
+}
+
+
+async def name_all(client: Prisma, tags: Iterable[str], people: Iterable[str]) -> None:
+    """Make the rows of those tags and people that there are not yet."""
+    await _name(client.tag, tags)
+    await _name(client.person, people)
+
+
+async def _name(actions: Any, names: Iterable[str]) -> None:
+    wanted = sorted(set(names))
+    if not wanted:
+        return
+    known = {row.name for row in await actions.find_many(where={"name": {"in": wanted}})}
+    for name in wanted:
+        if name not in known:
+            with contextlib.suppress(UniqueViolationError):  # somebody else just made it
+                await actions.create({"name": name})
+
+
+async def _while_names_last(write: Callable[[], Awaitable[T]]) -> T:
+    """Write again where somebody deleted a tag or a person between naming and using it."""
+    for _ in range(5):
+        try:
+            return await write()
+        except ForeignKeyViolationError:
+            continue
+    return await write()

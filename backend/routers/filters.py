@@ -1,0 +1,119 @@
+"""The filters as query parameters, declared once."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from backend.core.filters import Filters
+from backend.models.metadata import (
+    MOST_NAMES,
+    Country,
+    EventType,
+    Location,
+    Mood,
+    Name,
+    RecordedDate,
+)
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def _moment(value: Any, *, last: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DAY.fullmatch(value):
+            day = date.fromisoformat(value)
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            return moment + timedelta(days=1) - _MILLISECOND if last else moment
+        if _MOMENT.fullmatch(value):
+            moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+            whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+            return whole if last or whole == moment else whole + _MILLISECOND
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("moment", "There is no such time") from error
+    raise PydanticCustomError(
+        "moment",
+        "A time is a day such as 2026-03-01, or RFC 3339 such as 2026-03-01T09:30:00Z "
+        "(in a URL, a + is written %2B)",
+    )
+
+
+def _time(description: str, *, last: bool = False) -> Any:
+    return Annotated[
+        datetime | None,
+        BeforeValidator(lambda value: _moment(value, last=last)),
+        Query(description=description, examples=["2026-03-01T09:30:00Z"]),
+        WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
+    ]
+
+
+def _check_part(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError("nul_character", "A description has no NUL character")
+    return value
+
+
+Part = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1000),
+    AfterValidator(_check_part),
+    Field(description="Exactly these characters, case included.", examples=["sandcastle"]),
+]
+
+
+_NONE: list[str] = []
+
+
+async def _filters(
+    tag: Annotated[
+        list[Name],
+        Query(max_length=MOST_NAMES, description="Has this tag; given more than once: each."),
+    ] = _NONE,
+    person: Annotated[
+        list[Name],
+        Query(max_length=MOST_NAMES, description="Shows this person; more than once: each."),
+    ] = _NONE,
+    location: Annotated[Location | None, Query()] = None,
+    country: Annotated[Country | None, Query()] = None,
+    mood: Annotated[Mood | None, Query()] = None,
+    event_type: Annotated[EventType | None, Query()] = None,
+    recorded_from: Annotated[
+        RecordedDate | None, Query(description="On this day or later.")
+    ] = None,
+    recorded_to: Annotated[RecordedDate | None, Query(description="On this day or before.")] = None,
+    created_from: _time("Stored then or later.") = None,  # type: ignore[valid-type]
+    created_to: _time("Stored then or before.", last=True) = None,  # type: ignore[valid-type]
+    updated_from: _time("Changed then or later.") = None,  # type: ignore[valid-type]
+    updated_to: _time("Changed then or before.", last=True) = None,  # type: ignore[valid-type]
+    has_description_containing: Annotated[Part | None, Query()] = None,
+) -> Filters:
+    return Filters(
+        tag=tuple(dict.fromkeys(tag)),
+        person=tuple(dict.fromkeys(person)),
+        location=location,
+        country=country,
+        mood=mood,
+        event_type=event_type,
+        recorded_from=recorded_from,
+        recorded_to=recorded_to,
+        created_from=created_from,
+        created_to=created_to,
+        updated_from=updated_from,
+        updated_to=updated_to,
+        has_description_containing=has_description_containing,
+    )
+
+
+GivenFilters = Annotated[Filters, Depends(_filters)]

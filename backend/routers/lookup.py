@@ -1,0 +1,26 @@
+"""Many descriptions by their videos' ids."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from backend.core.openapi import problems
+from backend.core.route import ApiRoute
+from backend.models.schemas import Lookup, LookupResult
+from backend.routers.dependencies import Database
+
+PATH = "/api/lookup"
+
+router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
+
+
+@router.post(
+    PATH,
+    summary="Read many descriptions by id",
+    response_description="Those that are stored, and the ids of those that are not.",
+    operation_id="look_up",
+    responses=problems(400, 413, 415, instance=PATH),
+)
+async def look_up(body: Lookup, database: Database) -> LookupResult:
+    """At most 1,000 ids; the answer keeps their order."""
+    return await database.look_up(body.video_ids)

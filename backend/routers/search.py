@@ -1,0 +1,72 @@
+"""Finding videos by the words of their descriptions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from backend.core.openapi import problems
+from backend.core.route import ApiRoute
+from backend.models.schemas import check_digits
+from backend.models.search import SearchPage
+from backend.routers.dependencies import Database
+from backend.routers.filters import GivenFilters
+from backend.routers.paging import LINK, Cursor, link_next
+
+PATH = "/api/search"
+
+router = APIRouter(tags=["Search"], route_class=ApiRoute)
+
+
+def _check_question(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("blank", "A question is not blank")
+    return value
+
+
+Question = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000),
+    AfterValidator(_check_question),
+    Field(
+        description="Plain language; punctuation means nothing.",
+        examples=["grandma reading on the beach"],
+        json_schema_extra={"pattern": r"\S"},
+    ),
+]
+
+PageSize = Annotated[
+    int,
+    BeforeValidator(check_digits),
+    Field(ge=1, le=100, description="How many at most.", examples=[10]),
+]
+
+
+@router.get(
+    PATH,
+    summary="Find videos by words",
+    response_description="The best first.",
+    operation_id="search",
+    responses={200: {"headers": {"Link": LINK}}, **problems(instance=PATH)},
+)
+async def search(
+    request: Request,
+    response: Response,
+    database: Database,
+    q: Annotated[Question, Query()],
+    filters: GivenFilters,
+    limit: Annotated[PageSize, Query()] = 10,
+    cursor: Annotated[Cursor | None, Query()] = None,
+) -> SearchPage:
+    """Words are found in any form (`danced` finds `dancing`), with and without accents; the last
+    one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
+    segments, titles, names and tags are searched, and ranked by BM25.
+
+    Of a question that fits very many videos, the best few hundred are ranked. What was stored
+    before the request is found by it. All filters of the list narrow the search."""
+    page = await database.search(q, filters, limit=limit, cursor=cursor)
+    link_next(request, response, page.next_cursor)
+    return page
