@@ -11,25 +11,25 @@ from typing import Any
 
 from backend.core.errors import FieldError, InvalidRequest
 
-LONGEST = 4_000
+LONGEST = 8_000
+EXAMPLE = "eJwlyrEKwjAQANBfkVuNkKSXpnEVF3f34EkvGGgupYmDiP9uwfHBe3_gkUXgCBw"
 _FORMAT = 1
+_SHORT = 300
 
 
 def encode(query: str, place: list[Any]) -> str:
     """`query` says to what the place belongs: decode() with another one refuses it."""
-    text = json.dumps([_FORMAT, query, *place], separators=(",", ":"))
-    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 6)).decode().rstrip("=")
+    text = json.dumps([_FORMAT, query, *place], separators=(",", ":")).encode()
+    if len(text) > _SHORT:
+        text = zlib.compress(text, 6)
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def decode(cursor: str, query: str) -> list[Any]:
     """Raises InvalidRequest."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        unpacker = zlib.decompressobj()
-        text = unpacker.decompress(packed, 16 * LONGEST)
-        if not unpacker.eof or unpacker.unused_data:
-            raise ValueError
-        parts = json.loads(text)
+        parts = json.loads(packed if packed.startswith(b"[") else _unpacked(packed))
         if not isinstance(parts, list) or len(parts) < 2 or parts[0] != _FORMAT:
             raise ValueError
     except (ValueError, binascii.Error, zlib.error, RecursionError) as error:
@@ -37,6 +37,14 @@ def decode(cursor: str, query: str) -> list[Any]:
     if parts[1] != query:
         raise refused("This cursor was given for another query, with other filters or order")
     return parts[2:]
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, 16 * LONGEST)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError
+    return text
 
 
 def refused(reason: str) -> InvalidRequest:

@@ -13,7 +13,7 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.core import listing, writing
+from backend.core import listing, names, writing
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
@@ -25,7 +25,9 @@ from backend.core.errors import (
 from backend.core.filters import Filters
 from backend.core.search.dialect import Provider
 from backend.core.search.query import Search
+from backend.core.stats import stats
 from backend.engine import in_process
+from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     LookupResult,
     VideoAnalysis,
@@ -34,6 +36,7 @@ from backend.models.schemas import (
     VideoAnalysisPatch,
 )
 from backend.models.search import SearchPage
+from backend.models.stats import Stats
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -172,6 +175,26 @@ class DatabaseService:
         return await Search(self._client, self.provider).page(
             text, filters, limit=limit, cursor=cursor
         )
+
+    @_translated
+    async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
+        return await names.page(self._client, self.provider, kind, limit=limit, cursor=cursor)
+
+    @_translated
+    async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
+        return await names.rename(self._client, kind, name, new)
+
+    @_translated
+    async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
+        return await names.merge(self._client, kind, given, into)
+
+    @_translated
+    async def delete_name(self, kind: names.Kind, name: str) -> None:
+        await names.delete(self._client, kind, name)
+
+    @_translated
+    async def stats(self, filters: Filters = ALL) -> Stats:
+        return await stats(self._client, self.provider, filters)
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

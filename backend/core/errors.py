@@ -3,6 +3,8 @@
 ServiceError                 answered as a problem document
   VideoAnalysisNotFound      404
   VideoAnalysisExists        409
+  NameNotFound               404, a tag or a person
+  NameExists                 409
   BodyTooLarge               413
   UnsupportedMediaType       415
   InvalidRequest             422, with the place and reason of each error
@@ -58,6 +60,24 @@ class VideoAnalysisExists(ServiceError):
 
     def __init__(self, video_id: str) -> None:
         super().__init__(f"Video analysis already exists for video_id: {video_id}")
+
+
+class NameNotFound(ServiceError):
+    status = 404
+    kind = "name-not-found"
+    title = "Name not found"
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"No video has the {noun} {name}")
+
+
+class NameExists(ServiceError):
+    status = 409
+    kind = "name-exists"
+    title = "Name exists"
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"There is a {noun} {name} already; merge them instead")
 
 
 class BodyTooLarge(ServiceError):

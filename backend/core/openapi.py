@@ -25,6 +25,7 @@ under it.
 TAGS = [
     {"name": "Video analysis", "description": "The description of each video, by the video's id."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
+    {"name": "Tags and people", "description": "The names that videos have."},
     {"name": "Server", "description": "The server itself."},
 ]
 
@@ -181,11 +182,36 @@ def _complete(document: dict[str, Any], max_description_length: int) -> dict[str
     for choice in schemas["VideoAnalysisPatch"]["properties"]["description"]["anyOf"]:
         if choice["type"] == "string":
             choice["maxLength"] = max_description_length
+    for schema in schemas.values():
+        for each in schema.get("properties", {}).values():
+            _lift(each)
     for operations in document["paths"].values():
         for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                _say_what_is_given(parameter["schema"])
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
     return document
+
+
+def _lift(schema: dict[str, Any]) -> None:
+    """Of what may be null: description and examples stand with the choice; show them above it."""
+    for choice in schema.get("anyOf", ()):
+        for key in ("description", "examples"):
+            if key in choice:
+                schema.setdefault(key, choice[key])
+
+
+def _say_what_is_given(schema: dict[str, Any]) -> None:
+    """A query parameter may be left out, but not be null."""
+    choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        for key, value in choices[0].items():
+            schema.setdefault(key, value)
+    examples = schema.get("items", {}).get("examples")
+    if examples:
+        schema.setdefault("examples", [examples])
 
 
 def _problem(status: int, instance: str) -> dict[str, Any]:

@@ -200,7 +200,9 @@ class VideoAnalysisList(BaseModel):
     analyses: list[VideoAnalysis] = Field(description="In the order asked for.")
     count: int = Field(description="How many this answer holds.", examples=[1])
     next_cursor: str | None = Field(
-        None, description="Given as `cursor`, it asks for what follows; null at the end."
+        None,
+        description="Given as `cursor`, it asks for what follows; null at the end.",
+        examples=[None],
     )
     total: int | None = Field(
         None, description="With `include_total=true`: how many there are in all.", examples=[1]

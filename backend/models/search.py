@@ -51,6 +51,7 @@ class SearchPage(BaseModel):
     results: list[SearchResult] = Field(description="Best first.")
     count: int = Field(description="How many this answer holds.", examples=[1])
     next_cursor: str | None = Field(
-        description="Given as `cursor`, it asks for what follows; null at the end."
+        description="Given as `cursor`, it asks for what follows; null at the end.",
+        examples=[None],
     )
     facets: Facets

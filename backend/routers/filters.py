@@ -12,7 +12,6 @@ from pydantic_core import PydanticCustomError
 
 from backend.core.filters import Filters
 from backend.models.metadata import (
-    MOST_NAMES,
     Country,
     EventType,
     Location,
@@ -55,7 +54,17 @@ def _time(description: str, *, last: bool = False) -> Any:
         datetime | None,
         BeforeValidator(lambda value: _moment(value, last=last)),
         Query(description=description, examples=["2026-03-01T09:30:00Z"]),
-        WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "anyOf": [
+                    {"format": "date", "pattern": "^[0-9-]{10}$"},
+                    {"format": "date-time"},
+                ],
+                "description": description,
+                "examples": ["2026-03-01T09:30:00Z"],
+            }
+        ),
     ]
 
 
@@ -73,17 +82,19 @@ Part = Annotated[
 ]
 
 
+MOST = 10
+"""Of one kind in one request: a URL is not to grow longer than servers take."""
 _NONE: list[str] = []
 
 
 async def _filters(
     tag: Annotated[
         list[Name],
-        Query(max_length=MOST_NAMES, description="Has this tag; given more than once: each."),
+        Query(max_length=MOST, description="Has this tag; given more than once: each."),
     ] = _NONE,
     person: Annotated[
         list[Name],
-        Query(max_length=MOST_NAMES, description="Shows this person; more than once: each."),
+        Query(max_length=MOST, description="Shows this person; more than once: each."),
     ] = _NONE,
     location: Annotated[Location | None, Query()] = None,
     country: Annotated[Country | None, Query()] = None,

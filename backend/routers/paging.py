@@ -12,8 +12,11 @@ from backend.core import cursors
 
 Cursor = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=cursors.LONGEST),
-    Field(description="The last answer's `next_cursor`. The other parameters stay the same."),
+    StringConstraints(min_length=1, max_length=cursors.LONGEST, pattern=r"^[A-Za-z0-9_-]+$"),
+    Field(
+        description="The last answer's `next_cursor`. The other parameters stay the same.",
+        examples=[cursors.EXAMPLE],
+    ),
 ]
 
 LINK: dict[str, Any] = {

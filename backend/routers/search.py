@@ -29,7 +29,7 @@ def _check_question(value: str) -> str:
 
 Question = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=2000),
+    StringConstraints(min_length=1, max_length=1000),
     AfterValidator(_check_question),
     Field(
         description="Plain language; punctuation means nothing.",

@@ -69,9 +69,14 @@ async def list_video_analyses(
     cursor: Annotated[Cursor | None, Query()] = None,
     order: Annotated[
         Order,
-        Query(description="`-` for the latest first. Unknown recorded dates come last."),
+        Query(
+            description="`-` for the latest first. Unknown recorded dates come last.",
+            examples=["-created_at"],
+        ),
     ] = "-created_at",
-    include_total: Annotated[bool, Query(description="Also count them all.")] = False,
+    include_total: Annotated[
+        bool, Query(description="Also count them all.", examples=[True])
+    ] = False,
 ) -> VideoAnalysisList:
     """By default the newest first. All filters given must hold."""
     page = await database.list_video_analyses(

@@ -12,8 +12,20 @@ from pathlib import Path
 from tests.service.conftest import Database
 from tests.service.server import Server
 
+# What no schema can say: a cursor must be one that an answer gave, and a segment ends not before
+# its start.
+CONFIG = """\
+[[operations]]
+include-operation-id = [
+    "create_video_analysis", "patch_video_analysis", "list_video_analyses", "search",
+    "list_tags", "list_people",
+]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+"""
+
 
 def test_the_service_does_what_its_document_says(own_database: Database, tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
     with Server(own_database.url, tmp_path) as server:
         done = subprocess.run(
             [
@@ -31,5 +43,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       6 selected / 6 total" in done.stdout
+    assert "Operations:       18 selected / 18 total" in done.stdout
     assert "Traceback" not in log

@@ -18,6 +18,18 @@ OPERATIONS = {
     "list_video_analyses": ("get", "/api/video-analysis/", {200}),
     "get_video_analysis": ("get", "/api/video-analysis/{video_id}", {200, 404}),
     "update_video_analysis": ("put", "/api/video-analysis/{video_id}", {200, 400, 404, 413, 415}),
+    "patch_video_analysis": ("patch", "/api/video-analysis/{video_id}", {200, 400, 404, 413, 415}),
+    "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
+    "search": ("get", "/api/search", {200}),
+    "list_tags": ("get", "/api/tags", {200}),
+    "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415}),
+    "delete_tag": ("delete", "/api/tags", {204, 404}),
+    "merge_tags": ("post", "/api/tags/merge", {200, 400, 404, 413, 415}),
+    "list_people": ("get", "/api/people", {200}),
+    "rename_person": ("patch", "/api/people", {200, 400, 404, 409, 413, 415}),
+    "delete_person": ("delete", "/api/people", {204, 404}),
+    "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415}),
+    "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", "/api/video-analysis/{video_id}", {204, 404}),
     "health": ("get", "/api/test/health", {200}),
 }
@@ -170,5 +182,5 @@ async def test_pages_behind_a_prefix(client: httpx.AsyncClient) -> None:
             "/api/video-analysis/", json={"video_id": "v", "description": "text"}
         )
         assert created.headers["location"] == "/memories/api/video-analysis/v"
-        refused = await prefixed.patch(created.headers["location"].removeprefix("/memories"))
-        assert refused.headers["allow"] == "DELETE, GET, PUT"
+        refused = await prefixed.post(created.headers["location"].removeprefix("/memories"))
+        assert refused.headers["allow"] == "DELETE, GET, PATCH, PUT"

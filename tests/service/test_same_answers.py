@@ -74,22 +74,57 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     create("v9", "d", more=1),
     *[get(f"{PATH}?limit={limit}") for limit in ("0", "-1", "1001", "x", "1000", "9" * 20)],
     get("/api/nothing"),
+    *[
+        create(
+            f"m{number}",
+            f"A {word} runs and a dog {word}s in the snow, {'over and over ' * (number % 4)}.",
+            tags=["snow", word, f"n{number % 3}"],
+            people=["Rosa", "Ärne", "ben"][: number % 4],
+            location=["Lisbon", "Åre", "lisbon"][number % 3],
+            recorded_date=f"2020-0{number % 9 + 1}-11",
+            duration=number * 1.5,
+            extra={"z": 1.0, "a": [word], "long": 1e20},
+            segments=[{"start": 0, "end": number, "text": f"The {word} {number}."}],
+        )
+        for number, word in enumerate(["bear", "fox", "wolf", "owl", "hare"] * 6)
+    ],
+    *[
+        get(f"/api/search?limit=5&q={question}")
+        for question in (
+            "bear", "running+dogs+snow", "snow+ow", "woolf", "the", "n1+fox+rosa", "%E6%97%A5",
+            "naive", "over+over+hare+snow+dog+lisbon", "bear&tag=n2", "snow&location=%C3%85re",
+        )
+    ],
+    *[get(f"{PATH}?{query}") for query in ("tag=bear&limit=3", "order=recorded_date&person=ben")],
+    ("PATCH", PATH + "m3", as_json({"title": "Owls", "tags": ["fox"], "extra": {"z": None}})),
+    *[get(f"/api/{path}") for path in ("tags", "tags?limit=2", "people", "stats", "stats?tag=fox")],
+    ("PATCH", "/api/tags?name=wolf", as_json({"name": "Wolf"})),
+    ("PATCH", "/api/tags?name=bear", as_json({"name": "fox"})),
+    ("POST", "/api/tags/merge", as_json({"names": ["bear", "hare"], "into": "animal"})),
+    ("DELETE", "/api/people?name=%C3%84rne", {}),
+    ("DELETE", "/api/people?name=%C3%84rne", {}),
+    get("/api/tags"),
+    get("/api/search?q=animal+wolf+arne&limit=100"),
     ("PATCH", PATH, {}),
     ("POST", PATH, {"content": b"{", "headers": {"content-type": "application/json"}}),
     get(PATH),
 ]  # fmt: skip
 
-MADE_HERE = re.compile(r'"(id|created_at|updated_at)":"([^"]*)"')
+MADE_HERE = re.compile(r'"(id|created_at|updated_at|next_cursor)":"([^"]*)"')
 ID = re.compile(r"c[0-9a-z]{24}")
+CURSOR = re.compile(r"[\w-]+")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def shown(answer: httpx.Response) -> dict[str, Any]:
     def named(found: re.Match[str]) -> str:
-        assert (ID if found[1] == "id" else TIME).fullmatch(found[2]), found[0]
+        form = {"id": ID, "next_cursor": CURSOR}.get(found[1], TIME)
+        assert form.fullmatch(found[2]), found[0]
         return f'"{found[1]}":"..."'
 
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    if "link" in headers:
+        headers["link"] = re.sub(r"cursor=[\w-]+", "cursor=...", headers["link"])
     return {
         "status": answer.status_code,
         "headers": headers,

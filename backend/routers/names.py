@@ -1,0 +1,80 @@
+"""Tags and people: the same operations on each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.core.names import PEOPLE, TAGS, Kind
+from backend.core.openapi import problems
+from backend.core.route import ApiRoute
+from backend.models.metadata import Name
+from backend.models.names import Merge, NameCount, NamePage, Rename
+from backend.models.schemas import Limit
+from backend.routers.dependencies import Database
+from backend.routers.paging import LINK, Cursor, link_next
+
+router = APIRouter(tags=["Tags and people"], route_class=ApiRoute)
+
+Given = Annotated[Name, Query(description="The present name, exactly.", examples=["beach"])]
+
+
+def _add(kind: Kind) -> None:
+    path = f"/api/{kind.field}"
+
+    @router.get(
+        path,
+        summary=f"List the {kind.field} of all videos",
+        response_description="With how many videos have each.",
+        operation_id=f"list_{kind.field}",
+        responses={200: {"headers": {"Link": LINK}}, **problems(instance=path)},
+    )
+    async def list_names(
+        request: Request,
+        response: Response,
+        database: Database,
+        limit: Annotated[Limit, Query()] = 100,
+        cursor: Annotated[Cursor | None, Query()] = None,
+    ) -> NamePage:
+        page = await database.list_names(kind, limit=limit, cursor=cursor)
+        link_next(request, response, page.next_cursor)
+        return page
+
+    @router.patch(
+        path,
+        summary=f"Rename a {kind.noun} in all videos",
+        response_description="The new name, and how many videos have it.",
+        operation_id=f"rename_{kind.noun}",
+        responses=problems(400, 404, 409, 413, 415, instance=path),
+    )
+    async def rename(name: Given, body: Rename, database: Database) -> NameCount:
+        """Refused with 409 where the new name exists already: merge them instead."""
+        return await database.rename(kind, name, body.name)
+
+    @router.delete(
+        path,
+        status_code=204,
+        response_class=Response,
+        summary=f"Take a {kind.noun} from all videos",
+        response_description="No video has it any more.",
+        operation_id=f"delete_{kind.noun}",
+        responses=problems(404, instance=path),
+    )
+    async def delete(name: Given, database: Database) -> None:
+        await database.delete_name(kind, name)
+
+    @router.post(
+        f"{path}/merge",
+        summary=f"Merge several {kind.field} into one",
+        response_description="The one name, and how many videos have it.",
+        operation_id=f"merge_{kind.field}",
+        responses=problems(400, 404, 413, 415, instance=f"{path}/merge"),
+    )
+    async def merge(body: Merge, database: Database) -> NameCount:
+        """Videos that have several of them have the one once, at the first one's place."""
+        return await database.merge(kind, body.names, body.into)
+
+
+_add(TAGS)
+_add(PEOPLE)

@@ -1,0 +1,147 @@
+"""Tags and people of all videos: counted, renamed, merged, taken away; and statistics."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+async def post(client: httpx.AsyncClient, video_id: str, **fields: Any) -> None:
+    body = {"video_id": video_id, "description": "text", **fields}
+    answer = await client.post("/api/video-analysis/", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture(params=["tags", "people"])
+def kind(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+async def names_of(client: httpx.AsyncClient, kind: str) -> dict[str, int]:
+    answer = await client.get(f"/api/{kind}", params={"limit": 1000})
+    assert answer.status_code == 200, answer.text
+    return {each["name"]: each["count"] for each in answer.json()["names"]}
+
+
+async def of(client: httpx.AsyncClient, kind: str, video_id: str) -> list[str]:
+    found: list[str] = (await client.get(f"/api/video-analysis/{video_id}")).json()[kind]
+    return found
+
+
+async def found(client: httpx.AsyncClient, q: str) -> list[str]:
+    results = (await client.get("/api/search", params={"q": q})).json()["results"]
+    return sorted(result["video_id"] for result in results)
+
+
+@pytest.fixture
+async def videos(client: httpx.AsyncClient, kind: str) -> None:
+    await post(client, "v1", **{kind: ["zebra", "Ape", "cat/dog?&#"]})
+    await post(client, "v2", **{kind: ["Ape", "zebra"]})
+    await post(client, "v3", **{kind: ["zebra", "été"]})
+
+
+@pytest.mark.usefixtures("videos")
+async def test_names_are_counted_and_paged(client: httpx.AsyncClient, kind: str) -> None:
+    expected = {"zebra": 3, "Ape": 2, "cat/dog?&#": 1, "été": 1}
+    assert list((await names_of(client, kind)).items()) == list(expected.items())
+    walked: list[str] = []
+    url: str | None = f"/api/{kind}?limit=1"
+    while url is not None:
+        answer = await client.get(url)
+        walked += [each["name"] for each in answer.json()["names"]]
+        url = answer.links["next"]["url"] if "next" in answer.links else None
+    assert walked == list(expected)
+
+
+@pytest.mark.usefixtures("videos")
+async def test_rename(client: httpx.AsyncClient, kind: str) -> None:
+    path = f"/api/{kind}"
+    answer = await client.patch(path, params={"name": "zebra"}, json={"name": " quagga "})
+    assert (answer.status_code, answer.json()) == (200, {"name": "quagga", "count": 3})
+    assert await of(client, kind, "v1") == ["quagga", "Ape", "cat/dog?&#"]
+    assert (await found(client, "zebra"), await found(client, "quagga")) == ([], ["v1", "v2", "v3"])
+    assert "zebra" not in await names_of(client, kind)
+
+    answer = await client.patch(path, params={"name": "cat/dog?&#"}, json={"name": "cat"})
+    assert answer.status_code == 200
+    answer = await client.patch(path, params={"name": "cat"}, json={"name": "Ape"})
+    assert answer.status_code == 409
+    answer = await client.patch(path, params={"name": "zebra"}, json={"name": "x"})
+    assert answer.status_code == 404
+    for wrong in ({}, {"name": ""}, {"name": "x", "more": 1}, {"name": "a\0"}):
+        answer = await client.patch(path, params={"name": "cat"}, json=wrong)
+        assert answer.status_code == 422
+
+
+@pytest.mark.usefixtures("videos")
+async def test_merge(client: httpx.AsyncClient, kind: str) -> None:
+    answer = await client.post(
+        f"/api/{kind}/merge", json={"names": ["Ape", "zebra", "été"], "into": "zebra"}
+    )
+    assert (answer.status_code, answer.json()) == (200, {"name": "zebra", "count": 3})
+    assert await of(client, kind, "v1") == ["zebra", "cat/dog?&#"]
+    assert await of(client, kind, "v2") == ["zebra"]
+    assert await names_of(client, kind) == {"zebra": 3, "cat/dog?&#": 1}
+    assert (await found(client, "ape"), await found(client, "ete")) == ([], [])
+    answer = await client.post(f"/api/{kind}/merge", json={"names": ["none"], "into": "zebra"})
+    assert answer.status_code == 404
+
+
+@pytest.mark.usefixtures("videos")
+async def test_delete(client: httpx.AsyncClient, kind: str) -> None:
+    assert (await client.delete(f"/api/{kind}", params={"name": "zebra"})).status_code == 204
+    assert await of(client, kind, "v3") == ["été"]
+    assert await names_of(client, kind) == {"Ape": 2, "cat/dog?&#": 1, "été": 1}
+    assert await found(client, "zebra") == []
+    assert (await client.delete(f"/api/{kind}", params={"name": "zebra"})).status_code == 404
+    assert (await client.delete(f"/api/{kind}")).status_code == 422
+
+
+async def test_statistics(client: httpx.AsyncClient) -> None:
+    await post(client, "a", description="äö", duration=10, tags=["x", "y"], location="Rio")
+    await post(client, "b", description="12345", duration=2.5, tags=["x"], title="T")
+    await post(client, "c", description="123", people=["Ben"], recorded_date="2020-01-01")
+    today = datetime.now(UTC).date()
+    if (await client.get("/api/stats")).json()["per_day"][-1]["start"] != today.isoformat():
+        today = today - timedelta(days=1)  # midnight passed
+    stats = (await client.get("/api/stats")).json()
+    assert stats["total"] == 3
+    assert stats["per_day"] == [{"start": today.isoformat(), "count": 3}]
+    monday = today - timedelta(days=today.weekday())
+    assert stats["per_week"] == [{"start": monday.isoformat(), "count": 3}]
+    first = date(today.year, today.month, 1)
+    assert stats["per_month"] == [{"start": first.isoformat(), "count": 3}]
+    assert stats["description_length"] == {
+        "known": 3,
+        "total": 10.0,
+        "average": 3.333,
+        "shortest": 2.0,
+        "longest": 5.0,
+    }
+    assert stats["duration"] == {
+        "known": 2,
+        "total": 12.5,
+        "average": 6.25,
+        "shortest": 2.5,
+        "longest": 10.0,
+    }
+    assert stats["tags"] == [{"name": "x", "count": 2}, {"name": "y", "count": 1}]
+    assert stats["people"] == [{"name": "Ben", "count": 1}]
+    assert stats["locations"] == [{"name": "Rio", "count": 1}]
+    assert stats["coverage"] == {
+        **dict.fromkeys(("age", "country", "mood", "event_type", "extra", "segments"), 0.0),
+        **dict.fromkeys(("title", "recorded_date", "location", "people"), 0.333333),
+        "duration": 0.666667,
+        "tags": 0.666667,
+    }
+    narrowed = (await client.get("/api/stats", params={"tag": "y"})).json()
+    assert (narrowed["total"], narrowed["tags"][0]) == (1, {"name": "x", "count": 1})
+    nothing = (await client.get("/api/stats", params={"mood": "none"})).json()
+    assert (nothing["total"], nothing["per_day"]) == (0, [])
+    assert nothing["description_length"]["average"] is None

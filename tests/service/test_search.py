@@ -1,0 +1,271 @@
+"""Search: what is found, in which order, shown how; the same on both databases."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.service.conftest import Database
+
+pytestmark = pytest.mark.anyio
+
+VIDEOS: dict[str, dict[str, Any]] = {
+    "beach": {
+        "description": "Two children build a sandcastle at the beach while their grandmother "
+        "reads under a tree. A dog runs through the waves.",
+        "tags": ["summer", "family"],
+        "people": ["Rosa", "Ben"],
+        "location": "Lisbon",
+        "event_type": "vacation",
+        "recorded_date": "2019-07-14",
+    },
+    "dance": {
+        "description": "A young woman dances around the room. She was dancing all evening.",
+        "tags": ["family"],
+        "location": "Porto",
+        "segments": [
+            {"start": 0, "end": 4.5, "text": "A young woman dances around the room."},
+            {"start": 4.5, "end": 9, "text": "A cake with candles is carried in."},
+        ],
+    },
+    "cafe": {"description": "Un café près de la Straße: crème brûlée.", "title": "Dinner in Paris"},
+    "snow": {"description": "Skiers race down <b>a slope</b> & jump. \"Fast\" 'n' free; x < y."},
+    "cjk": {"description": "祖母在海边读书。", "country": "中国"},
+    "extra": {"description": "Nothing much.", "extra": {"camera": "Rolleiflex", "n": 1}},
+}
+
+
+async def post(client: httpx.AsyncClient, video_id: str, **fields: Any) -> None:
+    answer = await client.post("/api/video-analysis/", json={"video_id": video_id, **fields})
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture
+async def videos(client: httpx.AsyncClient) -> None:
+    for video_id, fields in VIDEOS.items():
+        await post(client, video_id, **fields)
+
+
+async def search(client: httpx.AsyncClient, q: str, **params: Any) -> dict[str, Any]:
+    answer = await client.get("/api/search", params={"q": q, **params})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    assert found["count"] == len(found["results"])
+    return found
+
+
+async def ids(client: httpx.AsyncClient, q: str, **params: Any) -> list[str]:
+    return [result["video_id"] for result in (await search(client, q, **params))["results"]]
+
+
+@pytest.mark.usefixtures("videos")
+async def test_what_is_found(client: httpx.AsyncClient) -> None:
+    for q, expected in {
+        "sandcastle": ["beach"],
+        "SANDCASTLES": ["beach"],
+        "danced": ["dance"],
+        "the grandmother is reading": ["beach"],
+        "family": ["dance", "beach"],
+        "cafe creme": ["cafe"],
+        "CRÈME": ["cafe"],
+        "strasse": ["cafe"],
+        "paris": ["cafe"],
+        "rosa": ["beach"],
+        "porto dancing": ["dance"],
+        "candles": ["dance"],
+        "rolleiflex": ["extra"],
+        "海": ["cjk"],
+        "海边 dog": ["cjk", "beach"],
+        "sandc": ["beach"],
+        "dancin": ["dance"],
+        "woman sandca": ["beach", "dance"],
+        "sandcastel": ["beach"],
+        "grandmoter": ["beach"],
+        "rolelifelx": ["extra"],
+        "slope; -- ' \" * ( ) AND OR NOT NEAR: & | ! <-> \\ %": ["snow"],
+        "the of and": [],
+        "?!": [],
+        "xylophone": [],
+    }.items():
+        assert sorted(await ids(client, q)) == sorted(expected), q
+
+
+@pytest.mark.usefixtures("videos")
+async def test_a_result_is_shown_whole(client: httpx.AsyncClient) -> None:
+    found = await search(client, "woman dance candle")
+    (result,) = found["results"]
+    record = (await client.get("/api/video-analysis/dance")).json()
+    assert result["analysis"] == record
+    assert result["matches"] == ["woman", "dances", "dancing"]
+    assert result["snippet"] == (
+        "A young <mark>woman</mark> <mark>dances</mark> around the room. "
+        "She was <mark>dancing</mark> all evening."
+    )
+    assert [(each["start"], each["snippet"]) for each in result["segments"]] == [
+        (0, "A young <mark>woman</mark> <mark>dances</mark> around the room."),
+        (4.5, "A cake with <mark>candles</mark> is carried in."),
+    ]
+    assert found["facets"] == {
+        "tags": [{"name": "family", "count": 1}],
+        "people": [],
+        "location": [{"name": "Porto", "count": 1}],
+        "event_type": [],
+    }
+
+
+@pytest.mark.usefixtures("videos")
+async def test_a_snippet_is_safe(client: httpx.AsyncClient) -> None:
+    (result,) = (await search(client, "slope race fast"))["results"]
+    assert result["snippet"] == (
+        "Skiers <mark>race</mark> down &lt;b&gt;a <mark>slope</mark>&lt;/b&gt; &amp; jump. "
+        "&quot;<mark>Fast</mark>&quot; &#x27;n&#x27; free; x &lt; y."
+    )
+
+
+@pytest.mark.usefixtures("videos")
+async def test_filters_narrow_the_search(client: httpx.AsyncClient) -> None:
+    assert await ids(client, "family", tag="summer") == ["beach"]
+    assert await ids(client, "family", location="Porto") == ["dance"]
+    assert await ids(client, "family", person="Nobody") == []
+    assert await ids(client, "family", recorded_to="2019-07-14") == ["beach"]
+    assert await ids(client, "family", has_description_containing="evening") == ["dance"]
+
+
+async def test_what_was_written_is_found_by_the_next_request(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await post(client, "v", description="A zebra.")
+    assert await ids(client, "zebra") == ["v"]
+    await client.put("/api/video-analysis/v", json={"description": "A giraffe."})
+    assert (await ids(client, "zebra"), await ids(client, "giraffe")) == ([], ["v"])
+    await client.patch("/api/video-analysis/v", json={"tags": ["savannah"], "title": "Okapi"})
+    assert await ids(client, "giraffe savannah okapi") == ["v"]
+    await client.patch("/api/video-analysis/v", json={"tags": None})
+    assert await ids(client, "savannah") == []
+    await client.delete("/api/video-analysis/v")
+    assert await ids(client, "giraffe okapi") == []
+    assert database.count("search_document") == 0
+
+
+async def test_a_failed_write_leaves_neither_record_nor_index(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await post(client, "v", description="A zebra.")
+    answer = await client.post(
+        "/api/video-analysis/", json={"video_id": "v", "description": "A giraffe."}
+    )
+    assert answer.status_code == 409
+    assert (await ids(client, "giraffe"), await ids(client, "zebra")) == ([], ["v"])
+    assert database.count("search_document") == 1
+
+
+async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClient) -> None:
+    for number in range(30):
+        await post(client, f"common{number:02}", description="a dog and a cat play " * 2)
+    await post(client, "rare", description="a heron and some other birds near the water")
+    await post(client, "short", description="a dog")
+    assert (await ids(client, "dog heron"))[:2] == ["rare", "short"]
+    found = await search(client, "dog", limit=100)
+    assert found["count"] == 31
+    assert found["facets"]["tags"] == []
+    scores = [result["score"] for result in found["results"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_pages_show_each_untouched_result_once_while_others_write(
+    client: httpx.AsyncClient,
+) -> None:
+    for number in range(40):
+        await post(client, f"keep{number}", description="a whale " + "in the sea " * (number % 7))
+        await post(client, f"gone{number}", description="a whale " + "at sea " * (number % 5))
+    whole = await ids(client, "whale", limit=100)
+    seen: list[str] = []
+    cursor = None
+    for page in range(30):
+        params = {"q": "whale", "limit": 7, **({"cursor": cursor} if cursor else {})}
+        answer = (await client.get("/api/search", params=params)).json()
+        seen += [result["video_id"] for result in answer["results"]]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            break
+        await post(client, f"new{page}", description="whale whale whale")
+        await client.delete(f"/api/video-analysis/gone{page * 3}")
+    kept = [id_ for id_ in whole if id_.startswith("keep")]
+    assert [id_ for id_ in seen if id_.startswith("keep")] == kept
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "q=", "q=%20%09", "q=a&limit=0", "q=a&limit=101", "q=a&cursor=x", "q=a&x=1", "q=a&q=b"],
+)
+async def test_a_wrong_question_is_a_422(client: httpx.AsyncClient, query: str) -> None:
+    assert (await client.get(f"/api/search?{query}")).status_code == 422
+
+
+@pytest.mark.usefixtures("videos")
+async def test_a_forged_cursor_is_refused_or_harmless(client: httpx.AsyncClient) -> None:
+    from backend.core import cursors
+    from backend.core.filters import Filters
+
+    query = f"search family {Filters().digest()}"
+    for slots in (
+        [[1, [["family'", 1]]]],
+        [[1, [['fam" OR "x', 1]]]],
+        [[1, []]],
+        [[-1, [["a", 1]]]],
+        [["x"]],
+        7,
+    ):
+        cursor = cursors.encode(query, [1.0, "v", 6, 40, 0.0, slots])
+        answer = await client.get("/api/search", params={"q": "family", "cursor": cursor})
+        assert answer.status_code == 422, slots
+    for slots in ([[3, [["famili", 1]]]], [[0, [["famili", 0.5], ["x", 1e8]]]], []):
+        for documents in (0, 1, 2**40):
+            cursor = cursors.encode(query, [9.0, "v", documents, 40, 0.0, slots])
+            answer = await client.get("/api/search", params={"q": "family", "cursor": cursor})
+            assert answer.status_code == 200, slots
+
+
+class _Marks(HTMLParser):
+    """Fails on any tag but <mark>; gathers the text."""
+
+    def __init__(self, snippet: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.feed(snippet)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        assert (tag, attrs) == ("mark", [])
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+STORED = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(q=ANY_TEXT, stored=STORED.filter(lambda text: not text.isspace()))
+async def test_any_text_is_stored_and_asked(client: httpx.AsyncClient, q: str, stored: str) -> None:
+    await client.delete("/api/video-analysis/v")
+    await post(client, "v", description=stored)
+    for question in (q, stored[:500]):
+        text = quote(question.encode("utf-8", "surrogatepass"))
+        answer = await client.get(f"/api/search?q={text}")
+        assert answer.status_code in (200, 422)
+        for result in answer.json().get("results", ()):
+            shown = _Marks(result["snippet"]).text
+            assert shown.strip("… ").replace("\r", "\n")[:20] in stored.replace("\r", "\n")
+    assert json.loads(answer.content) is not None
