@@ -44,11 +44,11 @@ async def test_a_plain_query_never_joins_another_tasks_transaction(db: Any) -> N
             started.set()
             await may_end.wait()
 
-    task = asyncio.create_task(transact())
-    await started.wait()
-    assert await db.everything.count() == 0
-    may_end.set()
-    await task
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(transact())
+        await started.wait()
+        assert await db.everything.count() == 0
+        may_end.set()
     assert await db.everything.count() == 1
 
 
