@@ -6,7 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
+from starlette.types import Receive, Scope, Send
 
 from backend.core import docs_pages, openapi, problems
 from backend.core.body_limit import BodyLimit
@@ -20,9 +22,19 @@ from backend.core.request_log import RequestLog
 from backend.routers import health, lookup, names, search, stats, video_analysis
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Service(FastAPI):
+    fast_lane: FastLane | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.fast_lane is None or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.fast_lane(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Service:
     settings = settings or load_settings()
-    app = FastAPI(
+    app = Service(
         title="Memory Mirror",
         description=openapi.DESCRIPTION,
         version=version("memory-mirror"),
@@ -30,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
         redirect_slashes=False,  # ApiRoute answers both; a CORS preflight follows no redirect
         middleware=[  # the first is the outermost
             Middleware(PlainStartupErrors),
@@ -37,8 +50,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(Cors, origins=settings.allowed_origins),
             Middleware(problems.UnexpectedErrors),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
-            Middleware(FastLane),
         ],
+    )
+    app.fast_lane = FastLane(
+        app,
+        super(Service, app).__call__,
+        origins=settings.allowed_origins,
+        max_body_bytes=settings.max_body_bytes,
     )
     app.state.settings = settings
     app.state.database = DatabaseService(
@@ -59,6 +77,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app, max_description_length=settings.max_description_length)
     return app
+
+
+# FastAPI would ask for three providers of OpenTelemetry at each request.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message
 
 from backend.core.problems import Problem
 
@@ -15,7 +15,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED_HEADERS = ("Location", "Link", "Retry-After", "X-Request-ID")
 
 
-_VARY = (b"vary", b"Origin")
+_MOST_ORIGINS = 100
 
 
 class Cors(CORSMiddleware):
@@ -27,19 +27,19 @@ class Cors(CORSMiddleware):
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
+        self._kept: dict[bytes | None, list[tuple[bytes, bytes]]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
-            await super().__call__(scope, receive, send)
-            return
-
-        # No page of another origin asks: the answer may be kept, but not for one that does.
-        async def send_varying(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), _VARY]}
-            await send(message)
-
-        await self.app(scope, receive, send_varying)
+    async def headers_for(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        """What an answer to a page of this origin carries."""
+        kept = self._kept.get(origin)
+        if kept is None:
+            message: Message = {"type": "http.response.start", "headers": []}
+            asked = Headers(raw=[] if origin is None else [(b"origin", origin)])
+            await self.send(message, _nowhere, asked)
+            kept = message["headers"]
+            if len(self._kept) < _MOST_ORIGINS:
+                self._kept[origin] = kept
+        return kept
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
@@ -51,3 +51,7 @@ class Cors(CORSMiddleware):
             if name not in ("content-type", "content-length")
         }
         return Problem(response.status_code, f"{bytes(response.body).decode()}.", headers=kept)
+
+
+async def _nowhere(message: Message) -> None:
+    pass

@@ -10,6 +10,7 @@ same model. Written against fastapi 0.165.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any
@@ -25,7 +26,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Message, Receive
 
-from backend.core.errors import BodyTooLarge, InvalidRequest
+from backend.core.errors import InvalidRequest
 from backend.core.route import ApiRoute, parse_json
 
 Arguments = dict[str, Any]
@@ -37,6 +38,13 @@ _PLAIN = (str, int, float, bool)
 """A query parameter of another type may mean a list, or a model."""
 
 
+@dataclass(slots=True)
+class Answer:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
 class Received:
     """A request's body, read once here, and for FastAPI `again` where it is left to it."""
 
@@ -45,7 +53,7 @@ class Received:
         self._messages: list[Message] = []
 
     async def body(self) -> bytes | None:
-        """None where it does not come whole: the client has left, or has sent too much."""
+        """None where the client has left before it was whole."""
         message = await self._next()
         if message is None or not message.get("more_body"):
             return None if message is None else message.get("body", b"")
@@ -58,10 +66,7 @@ class Received:
         return None
 
     async def _next(self) -> Message | None:
-        try:
-            message = await self._receive()
-        except BodyTooLarge:
-            return None  # and is raised once more, when FastAPI goes on reading
+        message = await self._receive()
         self._messages.append(message)
         return message if message["type"] == "http.request" else None
 
@@ -85,7 +90,8 @@ class DirectCall:
         self._query_fields = {field.alias: field for field in dependant.query_params}
         # The same few are asked over and over.
         self._query = lru_cache(maxsize=_KEPT_QUERIES)(self._read_query)
-        self._body_field = dependant.body_params[0] if dependant.body_params else None
+        self.takes_body = bool(dependant.body_params)
+        self._body_field = dependant.body_params[0] if self.takes_body else None
         self._request_name = dependant.request_param_name
         self._response_name = dependant.response_param_name
         self._dependencies = [_dependency(each) for each in dependant.dependencies]
@@ -94,7 +100,11 @@ class DirectCall:
         self._to_json = TypeAdapter(self._model).serializer.to_json
 
     async def values(
-        self, request: Request, path_params: Mapping[str, str], received: Received
+        self,
+        request: Request,
+        path_params: Mapping[str, str],
+        headers: Mapping[bytes, bytes],
+        received: Received,
     ) -> Arguments | None:
         query: bytes = request.scope["query_string"]
         found = self._query(query) if len(query) <= _LONGEST_KEPT else self._read_query(query)
@@ -107,7 +117,7 @@ class DirectCall:
                 return None
             arguments[field.name] = value
         if self._body_field is not None:
-            if not _is_json(request) or (body := await received.body()) is None:
+            if not _is_json(headers) or (body := await received.body()) is None:
                 return None
             try:
                 sent = parse_json(body)
@@ -125,22 +135,20 @@ class DirectCall:
             arguments[self._request_name] = request
         return arguments
 
-    async def answer(self, arguments: Arguments) -> Response:
+    async def answer(self, arguments: Arguments) -> Answer:
         """Raises what the endpoint raises."""
         given: Response | None = None
         if self._response_name is not None:
             given = arguments[self._response_name] = Response()
             del given.headers["content-length"]
         result = await self._endpoint(**arguments)
-        if isinstance(result, Response):
-            return result
         if not isinstance(result, self._model):
             raise TypeError(f"{self.route.name} answered with a {type(result).__name__}")
-        response = Response(self._to_json(result, by_alias=True), self._status)
-        response.raw_headers.append((b"content-type", b"application/json"))
+        body = self._to_json(result, by_alias=True)
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         if given is not None:
-            response.raw_headers.extend(given.raw_headers)
-        return response
+            headers += given.raw_headers
+        return Answer(self._status, headers, body)
 
     def _read_query(self, query: bytes) -> Arguments | None:
         given = dict[str, str]()
@@ -212,13 +220,5 @@ def _dependency(
     return dependant.name, dependant.call, dependant.request_param_name
 
 
-def _is_json(request: Request) -> bool:
-    content_type: bytes | None = None
-    for name, value in request.scope["headers"]:
-        if name == b"content-type":
-            if content_type is not None:
-                return False
-            content_type = value
-        elif name == b"content-encoding":
-            return False
-    return content_type in _JSON_TYPES
+def _is_json(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"content-type") in _JSON_TYPES and b"content-encoding" not in headers

@@ -32,16 +32,15 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started_at = perf_counter()
-        current = _incoming_id(scope) or f"{getrandbits(128):032x}"
-        token = request_id.set(current)
+        line = RequestLine(scope)
+        token = request_id.set(line.id)
         status, sent = CLIENT_CLOSED_REQUEST, 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", current.encode())]
+                headers = [*message.get("headers", ()), (b"x-request-id", line.id.encode())]
                 message = {**message, "headers": headers}
             else:
                 sent += len(message.get("body", b""))
@@ -50,17 +49,40 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            _event.log(
-                {
-                    "method": scope["method"],
-                    "route": getattr(scope.get("route"), "path", None),
-                    "path": requested_path(scope)[:LONGEST_PATH],
-                    "status": status,
-                    "duration_ms": round((perf_counter() - started_at) * 1000, 2),
-                    "bytes": sent,
-                }
-            )
+            line.write(status, sent)
             request_id.reset(token)
+
+
+class RequestLine:
+    """Made when a request comes, written when it has been answered. One scope has one id and one
+    start, however many lines are made for it."""
+
+    __slots__ = ("_scope", "id")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        if _ID not in scope:
+            scope[_ID] = _incoming_id(scope) or f"{getrandbits(128):032x}"
+            scope[_STARTED] = perf_counter()
+        self.id: str = scope[_ID]
+
+    def write(self, status: int, sent: int) -> None:
+        """`sent` are the bytes of the body."""
+        scope = self._scope
+        _event.log(
+            {
+                "method": scope["method"],
+                "route": getattr(scope.get("route"), "path", None),
+                "path": requested_path(scope)[:LONGEST_PATH],
+                "status": status,
+                "duration_ms": round((perf_counter() - scope[_STARTED]) * 1000, 2),
+                "bytes": sent,
+            }
+        )
+
+
+_ID = "memory-mirror.request-id"
+_STARTED = "memory-mirror.started"
 
 
 def _incoming_id(scope: Scope) -> str | None:

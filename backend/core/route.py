@@ -30,6 +30,10 @@ _JSON_OR_PATCH = re.compile(
 )
 
 
+RAISED = "memory-mirror.raised"
+"""Where the scope keeps what the endpoint raised when it was called directly (fast_lane.py)."""
+
+
 class ApiRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -54,6 +58,8 @@ class ApiRoute(APIRoute):
         }
 
         async def strict(request: Request) -> Response:
+            if (error := request.scope.get(RAISED)) is not None:
+                raise error
             if request.scope["query_string"]:
                 _check_query(request, known)
             if takes_body:
