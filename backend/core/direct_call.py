@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache
 from inspect import iscoroutinefunction
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -34,8 +36,7 @@ Arguments = dict[str, Any]
 _JSON_TYPES = (b"application/json", b"application/json; charset=utf-8")
 _KEPT_QUERIES = 1024
 _LONGEST_KEPT = 256
-_PLAIN = (str, int, float, bool)
-"""A query parameter of another type may mean a list, or a model."""
+_PLAIN = (str, int, float, bool, date, datetime, NoneType)
 
 
 @dataclass(slots=True)
@@ -82,19 +83,21 @@ class DirectCall:
 
     def __init__(self, route: ApiRoute) -> None:
         dependant = route.dependant
-        assert dependant.call is not None
         self.route = route
         self.path_params = [field.alias for field in dependant.path_params]
-        self._endpoint: Callable[..., Awaitable[Any]] = dependant.call
-        self._path_fields = dependant.path_params
-        self._query_fields = {field.alias: field for field in dependant.query_params}
-        # The same few are asked over and over.
-        self._query = lru_cache(maxsize=_KEPT_QUERIES)(self._read_query)
         self.takes_body = bool(dependant.body_params)
         self._body_field = dependant.body_params[0] if self.takes_body else None
-        self._request_name = dependant.request_param_name
-        self._response_name = dependant.response_param_name
-        self._dependencies = [_dependency(each) for each in dependant.dependencies]
+        self._endpoint = _Function(dependant)
+        self._dependencies = [_Function(each) for each in dependant.dependencies]
+        self._functions = [self._endpoint, *self._dependencies]
+        takes_list = {
+            field.alias: takes_list
+            for function in self._functions
+            for field, takes_list in function.query_fields
+        }
+        self._takes_list = takes_list
+        # The same few are asked over and over.
+        self._kept_queries = lru_cache(maxsize=_KEPT_QUERIES)(self._read_query)
         self._status = route.status_code or 200
         self._model: type[BaseModel] = route.response_model
         self._to_json = TypeAdapter(self._model).serializer.to_json
@@ -107,11 +110,12 @@ class DirectCall:
         received: Received,
     ) -> Arguments | None:
         query: bytes = request.scope["query_string"]
-        found = self._query(query) if len(query) <= _LONGEST_KEPT else self._read_query(query)
+        read = self._kept_queries if len(query) <= _LONGEST_KEPT else self._read_query
+        found = read(query)
         if found is None:
             return None
-        arguments = dict(found)
-        for field in self._path_fields:
+        arguments = self._endpoint.fresh(found[0])
+        for field in self._endpoint.path_fields:
             value, errors = field.validate(path_params[field.alias])
             if errors:
                 return None
@@ -127,21 +131,24 @@ class DirectCall:
             if errors:
                 return None
             arguments[self._body_field.name] = value
-        for name, call, request_name in self._dependencies:
-            solved = await (call(**{request_name: request}) if request_name else call())
-            if name is not None:
-                arguments[name] = solved
-        if self._request_name is not None:
-            arguments[self._request_name] = request
+        for function, given in zip(self._dependencies, found[1:], strict=True):
+            own = function.fresh(given)
+            if function.request_name is not None:
+                own[function.request_name] = request
+            solved = await function.call(**own)
+            if function.name is not None:
+                arguments[function.name] = solved
+        if self._endpoint.request_name is not None:
+            arguments[self._endpoint.request_name] = request
         return arguments
 
     async def answer(self, arguments: Arguments) -> Answer:
         """Raises what the endpoint raises."""
         given: Response | None = None
-        if self._response_name is not None:
-            given = arguments[self._response_name] = Response()
+        if self._endpoint.response_name is not None:
+            given = arguments[self._endpoint.response_name] = Response()
             del given.headers["content-length"]
-        result = await self._endpoint(**arguments)
+        result = await self._endpoint.call(**arguments)
         if not isinstance(result, self._model):
             raise TypeError(f"{self.route.name} answered with a {type(result).__name__}")
         body = self._to_json(result, by_alias=True)
@@ -150,24 +157,56 @@ class DirectCall:
             headers += given.raw_headers
         return Answer(self._status, headers, body)
 
-    def _read_query(self, query: bytes) -> Arguments | None:
-        given = dict[str, str]()
+    def _read_query(self, query: bytes) -> list[Arguments] | None:
+        """What each function takes of it."""
+        given = dict[str, Any]()
         for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-            if name not in self._query_fields or name in given:
-                return None
-            given[name] = value
-        values = {}
-        for name, field in self._query_fields.items():
-            if name in given:
-                value, errors = field.validate(given[name])
-                if errors:
-                    return None
-            elif field.field_info.is_required():
+            takes_list = self._takes_list.get(name)
+            if takes_list:
+                given.setdefault(name, []).append(value)
+            elif takes_list is None or name in given:
                 return None
             else:
-                value = field.default
-            values[field.name] = value
-        return values
+                given[name] = value
+        found = []
+        for function in self._functions:
+            arguments = {}
+            for field, _ in function.query_fields:
+                if field.alias in given:
+                    value, errors = field.validate(given[field.alias])
+                    if errors:
+                        return None
+                elif field.field_info.is_required():
+                    return None
+                else:
+                    value = field.default
+                arguments[field.name] = value
+            found.append(arguments)
+        return found
+
+
+class _Function:
+    """The endpoint, or one that it depends on."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        assert dependant.call is not None
+        self.call: Callable[..., Awaitable[Any]] = dependant.call
+        self.name = dependant.name
+        self.request_name = dependant.request_param_name
+        self.response_name = dependant.response_param_name
+        self.path_fields = dependant.path_params
+        self.query_fields = [
+            (field, get_origin(field.field_info.annotation) is list)
+            for field in dependant.query_params
+        ]
+        self._lists = [field.name for field, takes_list in self.query_fields if takes_list]
+
+    def fresh(self, kept: Arguments) -> Arguments:
+        """Arguments that it may change."""
+        arguments = dict(kept)
+        for name in self._lists:
+            arguments[name] = list(arguments[name])
+        return arguments
 
 
 def _is_plain(route: ApiRoute) -> bool:
@@ -183,41 +222,54 @@ def _is_plain(route: ApiRoute) -> bool:
         and not route._embed_body_fields
         and route.dependency_overrides_provider is None
         and all(isinstance(each, StringConvertor) for each in route.param_convertors.values())
-        and iscoroutinefunction(dependant.call)
-        and _needs_nothing_else(dependant)
-        and all(_is_plain_parameter(field) for field in dependant.query_params)
+        and _is_plain_function(dependant)
         and all(
-            iscoroutinefunction(each.call)
-            and _needs_nothing_else(each)
-            and not (each.path_params or each.query_params or each.body_params)
+            _is_plain_function(each)
+            and not (each.path_params or each.body_params)
             and not (each.dependencies or each.response_param_name)
             for each in dependant.dependencies
         )
     )
 
 
-def _needs_nothing_else(dependant: Dependant) -> bool:
-    return not (
-        dependant.header_params
-        or dependant.cookie_params
-        or dependant.websocket_param_name
-        or dependant.http_connection_param_name
-        or dependant.background_tasks_param_name
-        or dependant.security_scopes_param_name
-        or dependant.own_oauth_scopes
-        or dependant.concurrency
+def _is_plain_function(dependant: Dependant) -> bool:
+    return (
+        iscoroutinefunction(dependant.call)
+        and all(_is_plain_parameter(field) for field in dependant.query_params)
+        and not (
+            dependant.header_params
+            or dependant.cookie_params
+            or dependant.websocket_param_name
+            or dependant.http_connection_param_name
+            or dependant.background_tasks_param_name
+            or dependant.security_scopes_param_name
+            or dependant.own_oauth_scopes
+            or dependant.concurrency
+        )
     )
 
 
 def _is_plain_parameter(field: ModelField) -> bool:
-    return field.field_info.annotation in _PLAIN and not field.field_info.validate_default
+    info = field.field_info
+    return (
+        _is_plain_type(info.annotation)
+        and info.validation_alias in (None, field.alias)
+        and not info.validate_default
+    )
 
 
-def _dependency(
-    dependant: Dependant,
-) -> tuple[str | None, Callable[..., Awaitable[Any]], str | None]:
-    assert dependant.call is not None
-    return dependant.name, dependant.call, dependant.request_param_name
+def _is_plain_type(annotation: Any, *, within: bool = False) -> bool:
+    """One value, or at the outside a list of them; no model, whose fields would be parameters."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _is_plain_type(get_args(annotation)[0], within=within)
+    if origin in (Union, UnionType):
+        return all(_is_plain_type(each, within=True) for each in get_args(annotation))
+    if origin is list:
+        return not within and all(
+            _is_plain_type(each, within=True) for each in get_args(annotation)
+        )
+    return origin is Literal or annotation in _PLAIN
 
 
 def _is_json(headers: Mapping[bytes, bytes]) -> bool:
