@@ -138,7 +138,7 @@ class RequestBuilder:
         return Request("".join(writer.parts), writer.values, writer.has_literals)
 
 
-_RECORD_LISTS = frozenset(("connect", "disconnect", "set", "delete"))
+_RECORD_LISTS = frozenset(("connect", "disconnect", "set"))
 """Where a list names records, and a record named twice counts once. The compiler would see that
 of equal literals, but not of Params."""
 

@@ -242,6 +242,13 @@ def test_a_record_that_is_named_twice_counts_once(build: Any) -> None:
     assert sorted(values.values()) == [1, 2, 9]
 
 
+def test_a_record_that_is_to_be_deleted_twice_counts_twice(build: Any) -> None:
+    """It is not there the second time: P2017, as in Prisma."""
+    data = {"below": {"delete": [{"id": 1}, {"id": 1}]}}
+    request, _, _ = build("update", {"where": {"id": 9}, "data": data})
+    assert len(request["query"]["arguments"]["data"]["below"]["delete"]) == 2
+
+
 def test_true_and_one_do_not_share_a_param(build: Any) -> None:
     arguments = {"where": {"id": 1}, "create": {"yes": True, "whole": 1}, "update": {}}
     _, values, _ = build("upsert", arguments)
