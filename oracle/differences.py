@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,7 +34,9 @@ def _codes(difference: Difference, ours: str, theirs: str | None) -> bool:
 
 
 def _method(difference: Difference) -> str:
-    return difference.case.calls[0].method
+    """Of the call that differs."""
+    _, _, number = difference.where.partition("call ")
+    return difference.case.calls[int(number or 0)].method
 
 
 def _is_int_out_of_range(difference: Difference) -> bool:
@@ -155,7 +158,38 @@ def _is_encoded_twice(difference: Difference) -> bool:
     return stored_twice == str(difference.theirs)
 
 
+def _is_large_integer(difference: Difference) -> bool:
+    """Arithmetic on an integer beyond 2^53."""
+    text = str(difference.case)
+    reckons = any(name in text for name in ("increment", "decrement", "multiply", "divide"))
+    return difference.provider == "sqlite" and reckons and _is_close(difference)
+
+
+def _is_close(difference: Difference) -> bool:
+    large = [re.findall(r"\d{16,}", str(side)) for side in (difference.ours, difference.theirs)]
+    return bool(large[0]) and all(
+        math.isclose(int(a), int(b), rel_tol=1e-14) for a, b in zip(*large, strict=False)
+    )
+
+
+def _is_decimal_cursor(difference: Difference) -> bool:
+    args = str(difference.case)
+    known = difference.provider == "postgresql" and "cursor={'amount'" in args
+    return known and "distinct" in args and difference.theirs == []
+
+
 LISTED: tuple[Listed, ...] = (
+    Listed(
+        "SQLite: arithmetic on integers beyond 53 bits is exact",
+        "Prisma's adapter for libSQL sends every number as a float.",
+        _is_large_integer,
+    ),
+    Listed(
+        "PostgreSQL: a cursor of a Decimal, in memory",
+        "Wrong in Prisma: where it pages in memory, as for distinct, it compares the cursor's text"
+        " (1.5) with PostgreSQL's (1.500...), and finds none.",
+        _is_decimal_cursor,
+    ),
     Listed(
         "PostgreSQL: a list of Bytes that is set for many records",
         "Wrong in Prisma's client: it stores the base64 text of the bytes in place of the bytes.",

@@ -33,7 +33,7 @@ def explore(
 
     def check(data: st.DataObject) -> None:
         walk.pick = lambda options: options[data.draw(st.integers(0, len(options) - 1))]
-        case = Case(schema, (walk.call(),), origin="generated")
+        case = walk.case(schema)
         key = case.key()
         if key not in known:
             if len(known) >= wanted and all(known.values()):

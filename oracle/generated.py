@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oracle.calls import PYTHON_NAMES, Call
+from oracle.calls import PYTHON_NAMES, Call, Case, Mode
 from oracle.datamodel import Field, Model
 from oracle.inputs import Inputs, is_json, uniform
 from oracle.outcomes import is_total
@@ -17,20 +17,29 @@ from oracle.outcomes import is_total
 FILTER_DEPTH = 3
 WRITE_DEPTH = 2
 
-_METHODS = (
-    ["find_many"] * 8
-    + ["find_unique", "count", "group_by", "find_first"] * 2
-    + ["create", "update", "upsert"] * 4
-    + ["delete", "update_many", "delete_many", "create_many"] * 2
-)
+_WRITES = ["create", "update", "upsert"] * 4 + [
+    "delete",
+    "update_many",
+    "delete_many",
+    "create_many",
+] * 2
+_METHODS = ["find_many"] * 8 + ["find_unique", "count", "group_by", "find_first"] * 2 + _WRITES
 
 
 class Walk(Inputs):
-    """`call()` makes up a call."""
+    """`case()` makes up a case: mostly one call, at times several."""
 
-    def call(self) -> Call:
+    def case(self, schema: str) -> Case:
+        if not self.chance(6):
+            return Case(schema, (self.call(),), origin="generated")
+        mode: Mode = self.pick(["each", "commit", "rollback", "batch"])
+        methods = _WRITES if mode == "batch" else _METHODS
+        calls = [self.call(methods) for _ in range(self.pick([2, 3, 4]))]
+        return Case(schema, tuple(calls), mode, origin="generated")
+
+    def call(self, methods: Sequence[str] = _METHODS) -> Call:
         model = self._models[self.pick(list(self._models))]
-        method = self.pick(_METHODS)
+        method = self.pick(methods)
         args: dict[str, Any] = getattr(self, f"_{method}")(model)
         return Call(model.name, method, _in_python(args))
 

@@ -547,6 +547,21 @@ MANY_TO_MANY = cases(
     Category.delete(where={"id": 2}, include={"posts": True, "children": True}),
 )
 
+TWICE = cases(
+    "blog",
+    *[
+        call
+        for operation in ("connect", "disconnect", "set", "delete")
+        for call in (
+            user({"posts": {operation: [{"id": "p3"}, {"id": "p3"}]}}),
+            user({"posts": {operation: [{"id": "p3"}, {"slug": "draft"}]}}),
+            user({"follows": {operation: [{"id": 1}, {"id": 1}]}}),
+            post({"categories": {operation: [{"id": 1}, {"id": 1}]}}),
+            post({"categories": {operation: [{"id": 1}, {"name": "Science"}]}}),
+        )
+    ],
+)
+
 COMPOUND = cases(
     "shop",
     Customer.create(
@@ -693,4 +708,4 @@ COMPOUND = cases(
     ),
 )
 
-CASES = [*ONE_TO_ONE, *TO_MANY, *TO_ONE, *MANY_TO_MANY, *COMPOUND]
+CASES = [*ONE_TO_ONE, *TO_MANY, *TO_ONE, *MANY_TO_MANY, *TWICE, *COMPOUND]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from oracle.calls import Model
 from oracle.cases import cases
 from oracle.seeds.days import day
@@ -350,4 +352,12 @@ INCLUDE = [
     ),
 ]
 
-CASES = [*BY_KEY, *FIRST, *ORDER, *PAGES, *DISTINCT, *INCLUDE]
+DECIMAL_CURSOR = cases(
+    "types",
+    Model("Unique").find_many(cursor={"amount": Decimal("1.5")}, order={"id": "asc"}),
+    Model("Unique").find_many(
+        cursor={"amount": Decimal("1.5")}, order={"id": "asc"}, distinct=["id"]
+    ),
+)
+
+CASES = [*BY_KEY, *FIRST, *ORDER, *PAGES, *DISTINCT, *INCLUDE, *DECIMAL_CURSOR]

@@ -307,6 +307,7 @@ UPDATE = [
         Product.update(where={"label": {"name": "Bolt", "brandId": 2}}, data={"brandId": 3}),
         Product.update(where={"label": {"name": "Bolt", "brandId": 2}}, data={"brandId": 1}),
         Brand.update(where={"id": 2}, data={"id": 20}, include={"products": True}),
+        Invoice.update_many(where={"id": 9007199254740993}, data={"id": {"increment": 2}}),
         Invoice.update(
             where={"id": 3}, data={"customerId": "c3", "orderNumber": 7}, include={"order": True}
         ),
