@@ -24,6 +24,7 @@ from backend.engine.migrate.statements import split
 
 T = TypeVar("T")
 
+_BETWEEN_INTERRUPTS = 0.05
 BUSY_TIMEOUT = 5.0
 
 CREATE_HISTORY = """\
@@ -179,9 +180,11 @@ class SqliteDatabase(Database):
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            if self._connection is not None:
-                self._connection.interrupt()
-            await asyncio.wait([running])
+            # Again and again: between two statements there is nothing to interrupt.
+            while not running.done():
+                if self._connection is not None:
+                    self._connection.interrupt()
+                await asyncio.wait([running], timeout=_BETWEEN_INTERRUPTS)
             if running.exception() is not None:
                 raise
             cancel_later()
