@@ -19,7 +19,7 @@ from backend.core.errors import StartupError
 from backend.core.fast_lane import FastLane
 from backend.core.lifespan import PlainStartupErrors, lifespan
 from backend.core.request_log import RequestLog
-from backend.routers import health, lookup, names, search, stats, video_analysis
+from backend.routers import context, health, lookup, names, search, stats, video_analysis
 
 
 class Service(FastAPI):
@@ -64,15 +64,8 @@ def create_app(settings: Settings | None = None) -> Service:
         max_description_length=settings.max_description_length,
     )
     # As they are: include_router would compile their paths anew and match each request twice.
-    for router in (
-        video_analysis.router,
-        lookup.router,
-        search.router,
-        names.router,
-        stats.router,
-        health.router,
-    ):
-        app.router.routes.extend(router.routes)
+    for module in (video_analysis, lookup, search, context, names, stats, health):
+        app.router.routes.extend(module.router.routes)
     docs_pages.install(app)
     problems.install(app)
     openapi.install(app, max_description_length=settings.max_description_length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -13,7 +14,7 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.core import listing, names, writing
+from backend.core import context, listing, names, writing
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
@@ -27,6 +28,7 @@ from backend.core.search.dialect import Provider
 from backend.core.search.query import Search
 from backend.core.stats import stats
 from backend.engine import in_process
+from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     LookupResult,
@@ -45,6 +47,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ALL = Filters()
+MOST_IN_CONTEXT = 50
 
 AWAY = {
     "P1000",  # authentication failed
@@ -195,6 +198,18 @@ class DatabaseService:
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:
         return await stats(self._client, self.provider, filters)
+
+    @_translated
+    async def context(self, asked: ContextRequest) -> ContextPack:
+        hits = context.wanted(asked.hits or [])
+        if asked.query is not None:
+            search = Search(self._client, self.provider)
+            found = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
+            hits = [context.Wanted(hit.video_id, [], hit.score) for hit in found]
+        records = await listing.by_video_ids(self._client, [hit.video_id for hit in hits])
+        return await asyncio.to_thread(
+            context.pack, hits, records, max_tokens=asked.max_tokens, form=asked.format
+        )
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

@@ -24,6 +24,10 @@ Order = Literal[
 ]
 
 
+_AT_ONCE = 500
+"""Ids in one query that is sorted: Prisma does not split those, and SQLite takes 999 values."""
+
+
 async def page(
     client: Prisma,
     provider: Provider,
@@ -74,10 +78,11 @@ async def by_video_ids(client: Prisma, video_ids: Iterable[str]) -> dict[str, Vi
 async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
     """The records of rows that were read without their relations."""
     by_id = {row.id: row for row in rows if row.hasRelations}
-    if by_id:
-        for row in by_id.values():
-            row.tags, row.people, row.segments = [], [], []
-        where: Any = {"analysisId": {"in": list(by_id)}}
+    for row in by_id.values():
+        row.tags, row.people, row.segments = [], [], []
+    ids = list(by_id)
+    for start in range(0, len(ids), _AT_ONCE):
+        where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
         order: Any = {"position": "asc"}
         for tag in await client.videotag.find_many(where=where, order=order):
             by_id[tag.analysisId].tags.append(tag)  # type: ignore[union-attr]

@@ -12,13 +12,13 @@ from pathlib import Path
 from tests.service.conftest import Database
 from tests.service.server import Server
 
-# What no schema can say: a cursor must be one that an answer gave, and a segment ends not before
-# its start.
+# What no schema can say: a cursor must be one that an answer gave, a segment ends not before its
+# start, and a context is asked for by hits or by a query.
 CONFIG = """\
 [[operations]]
 include-operation-id = [
     "create_video_analysis", "patch_video_analysis", "list_video_analyses", "search",
-    "list_tags", "list_people",
+    "list_tags", "list_people", "context",
 ]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
 """
@@ -43,5 +43,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       18 selected / 18 total" in done.stdout
+    assert "Operations:       19 selected / 19 total" in done.stdout
     assert "Traceback" not in log

@@ -29,6 +29,7 @@ OPERATIONS = {
     "rename_person": ("patch", "/api/people", {200, 400, 404, 409, 413, 415}),
     "delete_person": ("delete", "/api/people", {204, 404}),
     "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415}),
+    "context": ("post", "/api/context", {200, 400, 413, 415}),
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", "/api/video-analysis/{video_id}", {204, 404}),
     "health": ("get", "/api/test/health", {200}),

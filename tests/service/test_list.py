@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -223,6 +224,17 @@ async def test_look_up_keeps_the_order(client: httpx.AsyncClient) -> None:
         "analyses": [],
         "missing": [],
     }
+
+
+async def test_a_page_of_a_thousand_with_relations(client: httpx.AsyncClient) -> None:
+    for start in range(0, 1001, 91):
+        await asyncio.gather(*(post(client, f"v{n}", tags=["t"]) for n in range(start, start + 91)))
+    page = (await client.get(COLLECTION, params={"limit": 1000, "tag": "t"})).json()
+    assert [len(page["analyses"]), page["analyses"][999]["tags"]] == [1000, ["t"]]
+    assert len(await listed(client, limit=1000, cursor=page["next_cursor"], tag="t")) == 1
+    ids = [f"v{n}" for n in range(1000)]
+    found = (await client.post("/api/lookup", json={"video_ids": ids})).json()["analyses"]
+    assert [record["video_id"] for record in found] == ids
 
 
 async def test_look_up_takes_a_thousand(client: httpx.AsyncClient) -> None:

@@ -85,7 +85,7 @@ def _lines(query: Query, source: str, ending: str = "") -> str:
 
 
 FACETS = (
-    "WITH found AS (SELECT id, location, event_type FROM video_analysis"
+    "WITH found AS MATERIALIZED (SELECT id, location, event_type FROM video_analysis"
     " WHERE video_id IN (SELECT unnest($1::text[]))) "
     "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
     " JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY r.tag_name UNION ALL "

@@ -19,20 +19,19 @@ def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
     hits = []
     floor, slope = K1 * (1 - B), K1 * B / question.average if question.average else 0.0
     slots = [
-        (terms, weight, len(terms) == 1 and terms[0][1] == 1) for terms, weight in question.slots
+        ([(f" {term} ", term, share) for term, share in terms], weight)
+        for terms, weight in question.slots
     ]
     for line in lines:
         video_id, length, entry = line.split(" ", 2)
         entry = f" {entry} "
         damping = floor + slope * int(length)
         score = 0.0
-        for terms, weight, plain in slots:
-            if plain:
-                term = terms[0][0]
-                # Most documents lack most words: look before anything else.
-                count: float = occurrences(entry, term) if f" {term} " in entry else 0
-            else:
-                count = sum(share * occurrences(entry, term) for term, share in terms)
+        for terms, weight in slots:
+            count = 0.0
+            for needle, term, share in terms:
+                if needle in entry:
+                    count += share * occurrences(entry, term)
             if count:
                 score += weight * count / (count + damping)
         if score > 0:

@@ -1,0 +1,168 @@
+"""Latency of search, list and statistics on many videos, at concurrency 4.
+
+    python bench/search_latency.py DATA.ndjson [--url URL] [--videos 100000] [--requests 400]
+
+Stores `--videos` descriptions, the real ones and recombinations of their sentences, with tags,
+people and places, in an empty database (or uses what is there), serves them with one worker, and
+asks over HTTP. Printed: median, p95 and the longest, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import httpx
+
+from backend.core.database import DatabaseService
+from backend.engine.migrate import deploy
+from bench.known_item import SCHEMA, garbled, store
+
+CONCURRENCY = 4
+PLACES = ["Lisbon", "Porto", "Rio", "Oslo", "Kyoto", "Lima", "Cairo", "Turin"]
+
+
+def scaled(videos: list[Any], number: int) -> Iterator[Any]:
+    choose = random.Random(1)
+    sentences = [part["text"] for video in videos for part in video["segments"]]
+    for at in range(number):
+        real = videos[at] if at < len(videos) else None
+        text = (
+            real["description"]
+            if real
+            else " ".join(choose.choices(sentences, k=choose.randint(2, 5)))
+        )
+        yield {
+            "video_id": f"b{at:07}",
+            "description": text,
+            "tags": [f"tag{int(choose.expovariate(0.1))}" for _ in range(2)],
+            "people": [f"person{int(choose.expovariate(0.02))}"],
+            "location": choose.choice(PLACES),
+        }
+
+
+async def fill(url: str, videos: list[Any], number: int) -> None:
+    await deploy(SCHEMA, url, log=print)
+    database = DatabaseService(url)
+    await database.connect()
+    try:
+        if (await database.stats()).total == 0:
+            started = perf_counter()
+            await store(database, list(scaled(videos, number)))
+            print(f"stored {number} in {perf_counter() - started:.0f} s", flush=True)
+    finally:
+        await database.disconnect()
+
+
+async def measure(
+    name: str, address: str, requests: int, path: Callable[[random.Random], str]
+) -> None:
+    choose = random.Random(name)
+    paths = iter([path(choose) for _ in range(requests)])
+    took: list[float] = []
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for each in paths:
+            started = perf_counter()
+            answer = await client.get(each)
+            took.append((perf_counter() - started) * 1000)
+            assert answer.status_code == 200, answer.text
+
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+        await asyncio.gather(*(ask(client) for _ in range(CONCURRENCY)))
+    took.sort()
+    print(
+        f"{name:28} median {took[len(took) // 2]:7.1f}  p95 {took[int(len(took) * 0.95)]:7.1f}"
+        f"  longest {took[-1]:7.1f} ms",
+        flush=True,
+    )
+
+
+async def deep_cursor(address: str, params: dict[str, Any]) -> str:
+    """A place some thirty thousand records down."""
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+        cursor = None
+        for _ in range(30):
+            given = {**params, "limit": 1000, **({"cursor": cursor} if cursor else {})}
+            page = (await client.get("/api/video-analysis/", params=given)).json()
+            if page["next_cursor"] is None:
+                break
+            cursor = page["next_cursor"]
+    assert cursor is not None
+    return cursor
+
+
+async def run(address: str, videos: list[Any], requests: int) -> None:
+    sentences = [part["text"] for video in videos for part in video["segments"]]
+
+    def path(**params: Any) -> str:
+        return str(httpx.URL("/", params=params)).removeprefix("/")
+
+    def known(choose: random.Random) -> str:
+        return "/api/search" + path(q=garbled(choose.choice(sentences), choose) or "man")
+
+    def common(choose: random.Random) -> str:
+        words = ["man", "woman", "people", "dog", "playing", "beach", "camera", "two", "snow"]
+        return "/api/search" + path(q=" ".join(choose.sample(words, choose.randint(1, 2))))
+
+    await measure("search (warming up)", address, 40, known)
+    await measure("search, garbled sentences", address, requests, known)
+    await measure("search, common words", address, requests, common)
+    await measure(
+        "search, with a filter",
+        address,
+        requests,
+        lambda c: known(c) + "&" + path(tag=f"tag{c.randrange(20)}")[1:],
+    )
+    for name, filters in (("list", {}), ("list of a tag", {"tag": "tag1"})):
+        params = {**filters, "limit": 10}
+        deep = {**params, "cursor": await deep_cursor(address, filters)}
+        for depth, given in (("first page", params), ("deep", deep)):
+            await measure(
+                f"{name}, {depth}", address, requests,
+                lambda c, given=given: "/api/video-analysis/" + path(**given),  # type: ignore[misc]
+            )  # fmt: skip
+    await measure("statistics", address, 20, lambda c: "/api/stats")
+    await measure("statistics, filtered", address, 20, lambda c: "/api/stats?tag=tag1")
+    await measure("tags", address, 20, lambda c: "/api/tags")
+
+
+def main() -> None:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--url")
+    parser.add_argument("--videos", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=400)
+    options = parser.parse_args()
+    videos = [json.loads(line) for line in options.data.open(encoding="utf-8")]
+    with tempfile.TemporaryDirectory() as folder:
+        url = options.url or f"file:{folder}/bench.db"
+        asyncio.run(fill(url, videos, options.videos))
+        server = subprocess.Popen(
+            [sys.executable, "-m", "backend.cli", "serve", "--port", "0"],
+            env=os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "warning"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().removeprefix("Serving on ").strip()
+            asyncio.run(run(address, videos, options.requests))
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+if __name__ == "__main__":
+    main()
