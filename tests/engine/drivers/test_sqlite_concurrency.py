@@ -147,6 +147,23 @@ async def test_a_cancelled_read_is_interrupted(db: Any) -> None:
     assert await asyncio.wait_for(asyncio.gather(*reads), 30) == [[{"n": 100_000}]] * 8
 
 
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_cancelled_at_any_moment_nothing_goes_on(db: Any, kind: str) -> None:
+    fill = f"INSERT INTO everything (whole) {FOREVER.replace('count(*) AS n', 'i')}"
+    for moment in range(20):
+        work = db.query_raw(FOREVER) if kind == "read" else db.execute_raw(fill)
+        task = asyncio.create_task(work)
+        await asyncio.sleep(moment / 2000)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    reads = [db.query_raw(SLOW.format(50_000)) for _ in range(8)]
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*reads) == [[{"n": 50_000}]] * 8
+        await db.everything.create({"text": "last"})
+    assert await db.everything.count() == 1
+
+
 async def test_a_cancelled_write_is_interrupted_and_undone(db: Any, sqlite_file: Path) -> None:
     fill = f"INSERT INTO everything (whole) {FOREVER.replace('count(*) AS n', 'i')}"
     task = asyncio.create_task(db.execute_raw(fill))

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...errors import DriverError
 from ..driver import Program, Start, Statement
-from .running import Running
+from .running import Running, Worker
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.003
@@ -43,7 +43,7 @@ class Readers:
         self._make_execute = execute
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._workers: list[Worker] = []
         self._inline: sqlite3.Connection | None = None
         self._execute_inline: Execute | None = None
         self._deadline = 0.0
@@ -59,16 +59,16 @@ class Readers:
     async def close(self) -> None:
         """End the threads and close the connections."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for connection in self._connections:
-            connection.interrupt()
-        # Interrupted reads end at once; a thread waits for them, so that the loop need not.
+        for worker in self._workers:
+            worker.is_closing = True
+        # Reads that are stopped end at once; a thread waits for them, so that the loop need not.
         ending = threading.Thread(target=self._executor.shutdown, name="sqlite-readers-end")
         ending.start()
         while ending.is_alive():  # noqa: ASYNC110  a thread's end sets no event
             await asyncio.sleep(0.001)
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
+        for worker in self._workers:
+            worker.connection.close()
+        self._workers.clear()
         if self._inline is not None:
             self._inline.close()
         self._inline = self._execute_inline = None
@@ -106,26 +106,24 @@ class Readers:
         running = Running()
 
         def work() -> Any:
-            connection, execute = self._connection_of_thread()
-            running.begin(connection)
-            try:
-                return drive_on(program, lambda _: at, execute)
-            finally:
-                running.end()
+            worker = self._worker_of_thread()
+            with worker.working_for(running):
+                return drive_on(program, lambda _: at, worker.execute)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except asyncio.CancelledError:
-            running.interrupt()
+            running.is_cancelled = True
             raise
 
-    def _connection_of_thread(self) -> tuple[sqlite3.Connection, Execute]:
-        if not hasattr(self._local, "reader"):
+    def _worker_of_thread(self) -> Worker:
+        if not hasattr(self._local, "worker"):
             connection = self._open_connection()
-            self._connections.append(connection)
-            self._local.reader = (connection, self._make_execute(connection))
-        reader: tuple[sqlite3.Connection, Execute] = self._local.reader
-        return reader
+            worker = Worker(connection, self._make_execute(connection))
+            self._workers.append(worker)
+            self._local.worker = worker
+        kept: Worker = self._local.worker
+        return kept
 
 
 def _is_for_a_thread(error: DriverError) -> bool:

@@ -1,37 +1,50 @@
-"""Which connection works for a task at this moment, so that its statement can be interrupted."""
+"""How a statement that works in a thread is stopped when its task is cancelled.
+
+SQLite asks, every so many instructions, whether it shall go on. (`sqlite3_interrupt` would be lost
+between two statements, or before the first.)
+"""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ...errors import DriverError
+from .statements import Execute
+
+_INSTRUCTIONS_BETWEEN_QUESTIONS = 10_000
 
 
 class Running:
-    """One task's work in another thread, to be interrupted if the task is cancelled; but not a
-    moment later, when the connection works for another."""
+    """One task's work in another thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._cancelled = False
+        self.is_cancelled = False
 
-    def begin(self, connection: sqlite3.Connection) -> None:
-        """Called by the thread before it works. Raises DriverError if it need not any more."""
-        with self._lock:
-            if self._cancelled:
-                raise DriverError("ConnectionClosed")
-            self._connection = connection
 
-    def end(self) -> None:
-        """Called by the thread when it has done."""
-        with self._lock:
-            self._connection = None
+class Worker:
+    """A connection that works in a thread, for one task at a time; `execute` runs a statement on
+    it. It stops what it does for a task that is cancelled, and nothing that it does for others."""
 
-    def interrupt(self) -> None:
-        """Called by the task that is cancelled."""
-        with self._lock:
-            self._cancelled = True
-            if self._connection is not None:
-                self._connection.interrupt()
+    def __init__(self, connection: sqlite3.Connection, execute: Execute) -> None:
+        self.connection = connection
+        self.execute = execute
+        self.is_closing = False
+        self._running: Running | None = None
+        connection.set_progress_handler(self._must_stop, _INSTRUCTIONS_BETWEEN_QUESTIONS)
+
+    def _must_stop(self) -> bool:
+        running = self._running
+        return running is not None and (running.is_cancelled or self.is_closing)
+
+    @contextmanager
+    def working_for(self, running: Running) -> Iterator[None]:
+        """Raises DriverError if there is no need to any more."""
+        if running.is_cancelled or self.is_closing:
+            raise DriverError("ConnectionClosed")
+        self._running = running
+        try:
+            yield
+        finally:
+            self._running = None

@@ -20,7 +20,7 @@ from typing import Any
 from ...errors import DriverError
 from ..driver import Program, Start
 from .errors import translate
-from .running import Running
+from .running import Running, Worker
 from .statements import Execute, drive
 
 _GROUP = 128
@@ -50,18 +50,16 @@ class _Job:
             return await self.future
         except asyncio.CancelledError:
             self.abandoned = True
-            self.running.interrupt()
+            self.running.is_cancelled = True
             raise
 
-    def drive(self, connection: sqlite3.Connection, execute: Execute) -> None:
+    def drive(self, worker: Worker) -> None:
         """Run the program, in the writer's thread."""
         try:
-            self.running.begin(connection)
-            self.result = drive(self.start(), execute)
+            with worker.working_for(self.running):
+                self.result = drive(self.start(), worker.execute)
         except BaseException as error:  # noqa: BLE001  its task raises it
             self.error = error
-        finally:
-            self.running.end()
 
 
 class Session:
@@ -166,36 +164,35 @@ class Writer:
             _deliver([ready])
             return
         _deliver([ready])
-        execute = self._make_execute(connection)
+        worker = Worker(connection, self._make_execute(connection))
         try:
             waiting: _Job | Session | None = self._queue.get()
             while waiting is not None:
                 if isinstance(waiting, Session):
-                    self._serve(waiting, connection, execute)
+                    self._serve(waiting, worker)
                     waiting = self._queue.get()
                 else:
-                    waiting = self._write_group(waiting, connection, execute)
+                    waiting = self._write_group(waiting, worker)
         finally:
             connection.close()
 
-    def _write_group(
-        self, first: _Job, connection: sqlite3.Connection, execute: Execute
-    ) -> _Job | Session | None:
+    def _write_group(self, first: _Job, worker: Worker) -> _Job | Session | None:
         """Write this job and those that wait behind it; what waits next."""
         jobs = [first]
         following: _Job | Session | None
         while True:
             if len(jobs) == _GROUP or self._queue.empty():
-                _write(jobs, connection, execute)
+                _write(jobs, worker)
                 return self._queue.get()
             following = self._queue.get()
             if not isinstance(following, _Job):
-                _write(jobs, connection, execute)
+                _write(jobs, worker)
                 return following
             jobs.append(following)
 
-    def _serve(self, session: Session, connection: sqlite3.Connection, execute: Execute) -> None:
+    def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
+        connection = worker.connection
         if session.opened.abandoned:
             return
         try:
@@ -207,15 +204,14 @@ class Writer:
         self._session = session
         try:
             _deliver([session.opened])
-            self._follow_orders(session, connection, execute)
+            self._follow_orders(session, worker)
         finally:
             self._session = None
             if connection.in_transaction:
                 _do(connection, "ROLLBACK")
 
-    def _follow_orders(
-        self, session: Session, connection: sqlite3.Connection, execute: Execute
-    ) -> None:
+    def _follow_orders(self, session: Session, worker: Worker) -> None:
+        connection = worker.connection
         ended = False
         while not ended:
             order = session.orders.get()
@@ -224,7 +220,7 @@ class Writer:
                 cause = "SQLite has rolled the transaction back after an error."
                 order.error = DriverError("TransactionAlreadyClosed", cause=cause)
             elif order.end is None:
-                order.drive(connection, execute)
+                order.drive(worker)
             elif connection.in_transaction:
                 try:
                     _do(connection, order.end)
@@ -233,8 +229,9 @@ class Writer:
             _deliver([order])
 
 
-def _write(jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execute) -> None:
+def _write(jobs: Sequence[_Job], worker: Worker) -> None:
     """Run each job, commit them all, and tell their tasks."""
+    connection = worker.connection
     jobs = [job for job in jobs if not job.abandoned]
     if not jobs:
         return
@@ -246,7 +243,7 @@ def _write(jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execut
         _deliver(jobs)
         return
     try:
-        _write_in_transaction(jobs, connection, execute)
+        _write_in_transaction(jobs, worker)
     except BaseException as error:  # noqa: BLE001  its task raises it
         if connection.in_transaction:
             _do(connection, "ROLLBACK")
@@ -256,7 +253,7 @@ def _write(jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execut
             # One of them spoilt it for all (a deferred constraint, a full disk): each by itself.
             for job in jobs:
                 job.error = job.result = None
-                _write([job], connection, execute)
+                _write([job], worker)
             return
     _deliver(jobs)
 
@@ -265,14 +262,13 @@ class _RolledBackError(Exception):
     """SQLite has rolled back the whole transaction because of one statement."""
 
 
-def _write_in_transaction(
-    jobs: Sequence[_Job], connection: sqlite3.Connection, execute: Execute
-) -> None:
+def _write_in_transaction(jobs: Sequence[_Job], worker: Worker) -> None:
+    connection = worker.connection
     shared = len(jobs) > 1
     for job in jobs:
         if shared:
             _do(connection, "SAVEPOINT job")
-        job.drive(connection, execute)
+        job.drive(worker)
         if shared and not connection.in_transaction:
             raise _RolledBackError
         if (job.error is not None or job.abandoned) and connection.in_transaction:
