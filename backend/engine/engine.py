@@ -20,9 +20,9 @@ from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statem
 from .errors import DriverError, EngineError, user_facing
 from .metrics import Metrics
 from .parameters import ParameterGraph
-from .plan import Plan, lower_plan
+from .plan import Plan, Single, lower_plan
 from .plan.generators import now
-from .plan.values import NOW
+from .plan.values import NOW, Scope
 from .plan_store import PlanStore
 from .plans import PlanCache
 from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder, json_text
@@ -150,8 +150,14 @@ class Engine:
         metrics = self._metrics
         metrics.queries_active += 1
         try:
-            start, plan = await self.prepare(method, arguments, model, root_selection)
-            return await self._run(start, plan, transaction, raw=method in RAW_METHODS)
+            if method in RAW_METHODS:
+                start, plan = self._prepare_raw(method, arguments)
+                return await self._run(start, plan, transaction, raw=True)
+            plan, scope = await self._plan(method, arguments, model, root_selection)
+            if plan.single is not None and transaction is None:
+                return await self._run_single(plan.single, scope, reads_only=plan.reads_only)
+            program = plan.program
+            return await self._run(lambda: program(scope), plan, transaction, raw=False)
         finally:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
@@ -186,9 +192,20 @@ class Engine:
         root_selection: list[str] | None,
     ) -> tuple[Start, Plan]:
         """How to run a call: its program, bound to its values."""
-        self._connected()
         if method in RAW_METHODS:
             return self._prepare_raw(method, arguments)
+        plan, scope = await self._plan(method, arguments, model, root_selection)
+        program = plan.program
+        return lambda: program(scope), plan
+
+    async def _plan(
+        self,
+        method: str,
+        arguments: Mapping[str, Any],
+        model: type | None,
+        root_selection: list[str] | None,
+    ) -> tuple[Plan, Scope]:
+        self._connected()
         if model is None:
             raise EngineError(None, f"{method} needs a model")
         request = self._requests.build(method, arguments, model, root_selection)
@@ -197,10 +214,27 @@ class Engine:
             plan = await self._plans.compile(
                 request.text, ACTIONS[method], has_literals=request.has_literals
             )
-        program, values = plan.program, request.values
+        scope = request.values
         if not plan.reads_only:
-            values[NOW] = now()
-        return lambda: program(values), plan
+            scope[NOW] = now()
+        return plan, scope
+
+    async def _run_single(self, single: Single, scope: Scope, *, reads_only: bool) -> Any:
+        statement = single.statement
+        started = perf_counter()
+        try:
+            answer = await self._connected().execute(
+                statement, single.arguments(scope), reads_only=reads_only
+            )
+        except DriverError as error:
+            raise user_facing(error) from error
+        self._note(statement, perf_counter() - started)
+        return single.finish(answer, scope)
+
+    def _note(self, statement: Statement, took: float) -> None:
+        self._metrics.statements.observe(took)
+        if self._log_queries:
+            log.info("%s (%.2f ms)", statement.sql, took * 1000)
 
     async def _run(self, start: Start, plan: Plan, transaction: str | None, *, raw: bool) -> Any:
         driver = self._connected()
@@ -217,7 +251,6 @@ class Engine:
         return lambda: self._observed(start())
 
     def _observed(self, program: Program) -> Program:
-        statements = self._metrics.statements
         try:
             item = next(program)
             while True:
@@ -227,10 +260,7 @@ class Engine:
                 except DriverError as error:
                     item = program.throw(error)
                     continue
-                took = perf_counter() - started
-                statements.observe(took)
-                if self._log_queries:
-                    log.info("%s (%.2f ms)", item[0].sql, took * 1000)
+                self._note(item[0], perf_counter() - started)
                 item = program.send(answer)
         except StopIteration as end:
             return end.value

@@ -110,6 +110,17 @@ class Driver(ABC):
         `reads_only`: no statement writes. `atomic`: several statements, all or nothing: they
         run in one transaction, rolled back when one fails or the caller is cancelled."""
 
+    async def execute(
+        self, statement: Statement, args: Sequence[Any], *, reads_only: bool
+    ) -> Rows | int:
+        """Run a program of this one statement, and return its answer."""
+
+        def start() -> Program:
+            return (yield statement, args)
+
+        answer: Rows | int = await self.run(start, reads_only=reads_only, atomic=False)
+        return answer
+
     @abstractmethod
     async def begin(
         self, *, isolation_level: IsolationLevel | None, max_wait: float

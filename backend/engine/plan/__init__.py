@@ -16,6 +16,6 @@ yields statements and is sent their answers, and so knows nothing of I/O.
 
 from __future__ import annotations
 
-from .lower import Plan, lower_plan
+from .lower import Plan, Single, lower_plan
 
-__all__ = ["Plan", "lower_plan"]
+__all__ = ["Plan", "Single", "lower_plan"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..drivers.driver import Program, Provider, Rows
+from ..drivers.driver import Program, Provider, Rows, Statement
 from ..errors import EngineError
 from .data_map import DataMap, Decoders
 from .records import (
@@ -39,6 +39,16 @@ class Plan:
     reads_only: bool
     atomic: bool
     """Several statements that must all take effect, or none."""
+    single: Single | None = None
+    """The same for a plan that is one statement, which then needs no program."""
+
+
+class Single(NamedTuple):
+    """One statement with a fixed text, and what becomes of its answer."""
+
+    statement: Statement
+    arguments: Callable[[Scope], Sequence[Any]]
+    finish: Callable[[Any, Scope], Any]
 
 
 def lower_plan(
@@ -55,12 +65,14 @@ def lower_plan(
     lowering = _Lowering(provider, decoders, max_bind_values)
     lowered = lowering.lower(node)
     program = lowered.run if not lowered.pure else _program_of_pure(lowered.run)
-    return Plan(program, reads_only, atomic=lowering.has_transaction or lowering.may_split)
+    atomic = lowering.has_transaction or lowering.may_split
+    return Plan(program, reads_only, atomic, lowered.single)
 
 
 class _Lowered(NamedTuple):
     pure: bool
     run: Callable[[Scope], Any]
+    single: Single | None = None
 
 
 def _program_of_pure(run: Callable[[Scope], Any]) -> Callable[[Scope], Program]:
@@ -84,7 +96,11 @@ def _then_in_scope(child: _Lowered, work: Callable[[Any, Scope], Any]) -> _Lower
     def run(scope: Scope) -> Program:
         return work((yield from run_child(scope)), scope)
 
-    return _Lowered(False, run)
+    single = child.single
+    if single is not None:
+        finish = single.finish
+        single = single._replace(finish=lambda answer, scope: work(finish(answer, scope), scope))
+    return _Lowered(False, run, single)
 
 
 def _collect(children: Sequence[_Lowered], work: Callable[[list[Any]], Any]) -> _Lowered:
@@ -204,7 +220,7 @@ class _Lowering:
             def run_fixed(scope: Scope) -> Program:
                 return (yield statement, template.arguments(scope))
 
-            return _Lowered(False, run_fixed)
+            return _Lowered(False, run_fixed, Single(statement, template.arguments, _as_it_is))
 
         def run(scope: Scope) -> Program:
             first, *others = template.render(scope)
@@ -227,6 +243,8 @@ class _Lowering:
                 affected += yield rendered
             return affected
 
+        if template.is_fixed:
+            return _Lowered(False, run, Single(template.statement, template.arguments, _as_it_is))
         return _Lowered(False, run)
 
     def _template(self, args: Any, *, returns_rows: bool) -> SqlTemplate:
@@ -370,6 +388,10 @@ class _Lowering:
             return branch.run(scope) if branch.pure else (yield from branch.run(scope))
 
         return _Lowered(False, run)
+
+
+def _as_it_is(answer: Any, scope: Scope) -> Any:
+    return answer
 
 
 def _records(rows: Rows) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from ..driver import (
     IsolationLevel,
     Program,
     Provider,
+    Rows,
     Start,
+    Statement,
     Transaction,
 )
 from . import values
@@ -72,6 +74,21 @@ class PostgreSQLDriver(Driver):
                 if atomic:
                     return await self._run_atomic(session, start)
                 return await _drive(session, start())
+            except DriverError:
+                if not session.may_be_replaced(reads_only=reads_only):
+                    raise
+            finally:
+                self._pool.release(session)
+
+    async def execute(
+        self, statement: Statement, args: Sequence[Any], *, reads_only: bool
+    ) -> Rows | int:
+        if self._settings.pgbouncer:
+            return await super().execute(statement, args, reads_only=reads_only)
+        while True:
+            session = self._pool.take() or await self._acquire()
+            try:
+                return await session.execute(statement, args)
             except DriverError:
                 if not session.may_be_replaced(reads_only=reads_only):
                     raise

@@ -16,7 +16,16 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from ...errors import DriverError
-from ..driver import Decoder, Driver, FieldType, IsolationLevel, Start, Statement, Transaction
+from ..driver import (
+    Decoder,
+    Driver,
+    FieldType,
+    IsolationLevel,
+    Rows,
+    Start,
+    Statement,
+    Transaction,
+)
 from . import values
 from .errors import translate
 from .readers import Readers
@@ -85,6 +94,14 @@ class SQLiteDriver(Driver):
             return await self._readers.run(start)
         # All that the writer runs is in a transaction, whether it must be or not.
         return await self._writer.run(start)
+
+    async def execute(
+        self, statement: Statement, args: Sequence[Any], *, reads_only: bool
+    ) -> Rows | int:
+        if reads_only and self._readers is not None:
+            answer: Rows | int = await self._readers.execute(statement, args)
+            return answer
+        return await super().execute(statement, args, reads_only=reads_only)
 
     async def begin(
         self, *, isolation_level: IsolationLevel | None, max_wait: float

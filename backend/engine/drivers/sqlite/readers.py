@@ -101,6 +101,29 @@ class Readers:
             return end.value
         return await self._run_in_thread(program, (statement, args))
 
+    async def execute(self, statement: Statement, args: Sequence[Any]) -> Any:
+        """As `run` does a program of this one statement."""
+        execute = self._execute_inline
+        if execute is None:
+            raise DriverError("ConnectionClosed")
+        prepared: Prepared | None = statement.prepared
+        if prepared is None or not prepared.runs_to_skip_inline:
+            self._deadline = perf_counter() + INLINE_BUDGET
+            try:
+                return execute(statement, args)
+            except DriverError as error:
+                if not _is_for_a_thread(error):
+                    raise
+                _remember_as_slow(statement)
+        else:
+            prepared.runs_to_skip_inline -= 1
+
+        def program() -> Program:
+            return (yield statement, args)
+
+        running = program()
+        return await self._run_in_thread(running, next(running))
+
     async def _run_in_thread(self, program: Program, at: tuple[Statement, Sequence[Any]]) -> Any:
         """Go on with the program in a thread, from this statement."""
         running = Running()
