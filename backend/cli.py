@@ -25,6 +25,9 @@ COMMANDS = {
         "backend.commands.migrate",
         "dev, deploy, status, diff, reset or resolve: migrations",
     ),
+    "search": ("backend.commands.search", "find videos by words, or make the search index anew"),
+    "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
+    "stats": ("backend.commands.stats", "count what is stored"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

@@ -25,7 +25,8 @@ from backend.core.errors import (
 )
 from backend.core.filters import Filters
 from backend.core.search.dialect import Provider
-from backend.core.search.query import Search
+from backend.core.search.query import SQL, Search
+from backend.core.search.reindex import is_behind, reindex
 from backend.core.stats import stats
 from backend.engine import in_process
 from backend.models.context import ContextPack, ContextRequest
@@ -210,6 +211,14 @@ class DatabaseService:
         return await asyncio.to_thread(
             context.pack, hits, records, max_tokens=asked.max_tokens, form=asked.format
         )
+
+    @_translated
+    async def reindex(self) -> int:
+        return await reindex(self._client)
+
+    @_translated
+    async def is_index_behind(self) -> bool:
+        return await is_behind(self._client, SQL[self.provider].STATISTICS)
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

@@ -34,6 +34,11 @@ async def _say_if_not_ready(database: DatabaseService) -> None:
     # No reason to stop: the command below cures it while the service runs.
     try:
         await database.check()
+        if await database.is_index_behind():
+            logger.warning(
+                "Search does not know all descriptions: some were written by other programs. "
+                "Run: memory-mirror search --reindex"
+            )
     except DatabaseNotReady as error:
         logger.error(
             "The database's tables are missing or not up to date (%s). "

@@ -1,0 +1,45 @@
+"""`memory-mirror search WORDS`: what GET /api/search answers; `--reindex` makes its index anew."""
+
+from __future__ import annotations
+
+import argparse
+from html import unescape
+
+from backend.commands import CommandError
+from backend.commands.memories import add_filters, filters_of, on_database, say_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="what to find, in plain language")
+    parser.add_argument("--limit", type=int, default=10, help="how many at most (10)")
+    parser.add_argument("--json", action="store_true", help="all of the answer, as JSON")
+    parser.add_argument(
+        "--reindex",
+        action="store_true",
+        help="make the index anew; needed for descriptions that other programs have written",
+    )
+    add_filters(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.reindex:
+        number = on_database(lambda database: database.reindex())
+        print(f"{number} descriptions indexed")
+        return 0
+    text = " ".join(arguments.words)
+    if not text.strip():
+        raise CommandError("say what to find, for example: memory-mirror search beach", code=2)
+    if not 1 <= arguments.limit <= 100:
+        raise CommandError("--limit is 1 to 100", code=2)
+    filters = filters_of(arguments)
+    page = on_database(lambda database: database.search(text, filters, limit=arguments.limit))
+    if arguments.json:
+        say_json(page)
+        return 0
+    for result in page.results:
+        print(f"{result.score:8.3f}  {result.video_id}")
+        shown = result.snippet.replace("<mark>", "[").replace("</mark>", "]")
+        print(f"          {' '.join(unescape(shown).split())}")
+    if not page.results:
+        print("Nothing found")
+    return 0

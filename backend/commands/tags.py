@@ -1,0 +1,66 @@
+"""`memory-mirror tags`: the tags, or the people, of all videos: list, rename, merge, delete."""
+
+from __future__ import annotations
+
+import argparse
+
+from pydantic import TypeAdapter, ValidationError
+
+from backend.commands import CommandError
+from backend.commands.memories import on_database, say_json
+from backend.core.names import PEOPLE, TAGS, Kind
+from backend.models.metadata import Name
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--people", action="store_true", help="the people in place of the tags")
+    parser.add_argument("--limit", type=int, default=100, help="how many at most (100)")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"))
+    change.add_argument("--merge", nargs="+", metavar="NAME", help="all of them into the last")
+    change.add_argument("--delete", metavar="NAME", help="take it from all videos")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    kind = PEOPLE if arguments.people else TAGS
+    if arguments.delete is not None:
+        name = _name(arguments.delete)
+        on_database(lambda database: database.delete_name(kind, name))
+        return 0
+    if arguments.rename or arguments.merge:
+        return _change(arguments, kind)
+    if not 1 <= arguments.limit <= 1000:
+        raise CommandError("--limit is 1 to 1000", code=2)
+    page = on_database(
+        lambda database: database.list_names(kind, limit=arguments.limit, cursor=None)
+    )
+    if arguments.json:
+        say_json(page)
+        return 0
+    for each in page.names:
+        print(f"{each.count:8}  {each.name}")
+    return 0
+
+
+def _change(arguments: argparse.Namespace, kind: Kind) -> int:
+    names = [_name(name) for name in arguments.rename or arguments.merge]
+    if len(names) < 2:
+        raise CommandError("name the tags to merge, and then the one to merge them into", code=2)
+    if arguments.rename:
+        changed = on_database(lambda database: database.rename(kind, *names))
+    else:
+        changed = on_database(lambda database: database.merge(kind, names[:-1], names[-1]))
+    if arguments.json:
+        say_json(changed)
+    else:
+        print(f"{changed.count:8}  {changed.name}")
+    return 0
+
+
+def _name(text: str) -> str:
+    try:
+        found: str = TypeAdapter(Name).validate_python(text)
+    except ValidationError as error:
+        raise CommandError(f"{text!r}: {error.errors()[0]['msg']}", code=2) from error
+    return found

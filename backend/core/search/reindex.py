@@ -1,0 +1,50 @@
+"""The index, made anew from the records: after rows were written by other programs, or before
+there was an index. The service may run meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from backend.core import listing, records
+from backend.models.schemas import VideoAnalysis
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+_AT_ONCE = 100
+
+
+async def reindex(client: Prisma) -> int:
+    """How many records were indexed."""
+    total, after = 0, ""
+    while True:
+        rows = await client.videoanalysis.find_many(
+            where={"id": {"gt": after}}, order={"id": "asc"}, take=_AT_ONCE
+        )
+        if not rows:
+            return total
+        after = rows[-1].id
+        found = await listing.with_relations(client, rows)
+        await asyncio.gather(*(_index(client, record) for record in found))
+        total += len(found)
+
+
+async def _index(client: Prisma, record: VideoAnalysis) -> None:
+    columns: Any = {
+        "searchTerms": records.index_entry_of(record),
+        "updatedAt": record.updated_at,  # or Prisma would set the present time
+    }
+    where: Any = {"id": record.id, "updatedAt": record.updated_at}
+    if await client.videoanalysis.update_many(columns, where) == 1:
+        return
+    # Changed meanwhile, and so indexed by whoever did; or its time stands there in another form.
+    row = await client.videoanalysis.find_unique({"id": record.id})
+    if row is not None and row.updatedAt == record.updated_at:
+        await client.videoanalysis.update_many(columns, {"id": record.id})
+
+
+async def is_behind(client: Prisma, statistics: str) -> bool:
+    """Whether there are fewer entries than records."""
+    totals: Any = await client.query_first(statistics)
+    return int(totals["documents"]) < await client.videoanalysis.count()

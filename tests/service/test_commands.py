@@ -1,0 +1,78 @@
+"""`memory-mirror search`, `tags` and `stats`, on a database that the service has filled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.conftest import Database
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+def memory_mirror(database: Database, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *words],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+async def test_commands(client: httpx.AsyncClient, database: Database) -> None:
+    for video_id, tag in (("a", "sea"), ("b", "sea"), ("c", "snow")):
+        body = {"video_id": video_id, "description": f"A day <at> {tag}", "tags": [tag]}
+        await client.post("/api/video-analysis/", json=body)
+
+    done = memory_mirror(database, "search", "days", "snow")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split()[1] == "c"
+    assert done.stdout.splitlines()[1].strip() == "A [day] <at> [snow]"
+    found = json.loads(memory_mirror(database, "search", "day", "--tag", "sea", "--json").stdout)
+    assert sorted(result["video_id"] for result in found["results"]) == ["a", "b"]
+    assert memory_mirror(database, "search").returncode == 2
+    assert memory_mirror(database, "search", "x", "--recorded-to", "soon").returncode == 2
+
+    assert memory_mirror(database, "tags").stdout.split() == ["2", "sea", "1", "snow"]
+    assert memory_mirror(database, "tags", "--rename", "snow", "ice").stdout.split() == ["1", "ice"]
+    done = memory_mirror(database, "tags", "--rename", "snow", "ice")
+    assert (done.returncode, done.stderr) == (1, "memory-mirror tags: No video has the tag snow\n")
+    assert memory_mirror(database, "tags", "--merge", "ice", "sea").stdout.split() == ["3", "sea"]
+    assert memory_mirror(database, "tags", "--delete", "sea").returncode == 0
+    assert memory_mirror(database, "tags").stdout == ""
+
+    assert memory_mirror(database, "stats").stdout.startswith("videos       3\n")
+    assert json.loads(memory_mirror(database, "stats", "--json").stdout)["total"] == 3
+
+
+async def test_reindex_finds_what_others_wrote(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await client.post("/api/video-analysis/", json={"video_id": "a", "description": "A whale."})
+    record = (await client.get("/api/video-analysis/a")).json()
+    database.execute("UPDATE video_analysis SET description = 'A zebra.'")
+    database.execute(
+        "INSERT INTO video_analysis (id, video_id, description, updated_at)"
+        " VALUES ('x', 'b', 'Another zebra.', '2026-01-01 10:00:00')"
+    )
+    assert (await client.get("/api/search?q=zebra")).json()["count"] == 0
+
+    done = memory_mirror(database, "search", "--reindex")
+
+    assert (done.returncode, done.stdout) == (0, "2 descriptions indexed\n")
+    assert (await client.get("/api/search?q=zebra")).json()["count"] == 2
+    assert (await client.get("/api/search?q=whale")).json()["count"] == 0
+    assert (await client.get("/api/video-analysis/a")).json() == {
+        **record,
+        "description": "A zebra.",
+    }
