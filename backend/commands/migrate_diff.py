@@ -96,7 +96,7 @@ def _write(found: Difference, arguments: argparse.Namespace) -> None:
     elif arguments.output is not None:
         arguments.output.write_text(found.text, encoding="utf-8")
     else:
-        say(found.text)
+        say(found.text.removesuffix("\n"))
 
 
 def _base(arguments: argparse.Namespace) -> tuple[Path, dict[str, str]]:

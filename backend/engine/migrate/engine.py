@@ -51,6 +51,7 @@ class SchemaEngine:
         self._binding = Binding(self._instance, provider, main=main, shadow=shadow, lock=lock)
         self._filters = filters
         self._pointer = 0
+        self._is_at_work = False
 
     async def open(self, schema: Schema | None) -> Self:
         """Connect. `schema` may be None where only databases are compared."""
@@ -64,7 +65,8 @@ class SchemaEngine:
     async def close(self) -> None:
         try:
             await self._instance.cancel_tasks()
-            if self._pointer and not self._instance.is_poisoned:
+            # One that is in the middle of something cannot be freed; its memory goes as a whole.
+            if self._pointer and not (self._is_at_work or self._instance.is_poisoned):
                 self._instance.call("__wbg_schemaengine_free", self._pointer, 0)
             self._pointer = 0
             await self._binding.close()
@@ -154,10 +156,14 @@ class SchemaEngine:
 
     async def _run(self, export: str, *arguments: Any) -> Any:
         try:
+            self._is_at_work = True
             promise = self._instance.call(export, *arguments)
             assert isinstance(promise, Promise)
-            return await self._instance.settle(promise)
+            result = await self._instance.settle(promise)
+            self._is_at_work = False
+            return result
         except ThrownError as thrown:
+            self._is_at_work = False
             raise self._error(to_python(thrown.value)) from None
         except WasmPanicError as panic:
             raise EngineError(None, f"Prisma's schema engine panicked: {panic}") from panic

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from backend.engine.drivers.driver import Provider
 from backend.engine.drivers.postgresql.url import parse_url
 from backend.engine.errors import EngineError
+from backend.engine.migrate.cancellation import to_the_end
 from backend.engine.migrate.databases import postgresql
 from backend.engine.migrate.databases.database import Log
 from backend.engine.migrate.embedded_postgres import (
@@ -57,11 +58,11 @@ async def scratch_postgresql(
                 "variable SHADOW_DATABASE_URL.",
             ) from error
         try:
-            await asyncio.to_thread(server.init)
-            await asyncio.to_thread(server.start)
+            await to_the_end(asyncio.to_thread(server.init))
+            await to_the_end(asyncio.to_thread(server.start))
             yield server.url("postgres")
         finally:
-            await asyncio.to_thread(server.stop)
+            await to_the_end(asyncio.to_thread(server.stop, immediately=True))
 
 
 def _twin(project: Project, url: str) -> Project:

@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from backend.engine.wasm import modules
+from backend.engine.wasm.modules import LoadedModule
+from backend.engine.wasm.packages import locate
 from tests.engine.migrate.project import Project
 from tests.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema_engine_module() -> LoadedModule:
+    """Kept in memory: a module that nobody holds is read from the disk again."""
+    packages = locate(Path(__file__).resolve().parents[3] / "prisma" / "schema.prisma")
+    return modules.load(packages / "@prisma/schema-engine-wasm/schema_engine_bg.wasm")
 
 
 @pytest.fixture

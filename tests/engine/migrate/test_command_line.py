@@ -245,7 +245,7 @@ def test_diff_and_its_exit_codes(project: Project, terminal: Terminal, tmp_path:
     begin(project)
     sides = ("--from-config-datasource", "--to-schema", "prisma/schema.prisma")
     assert terminal.run("migrate", "diff", *sides, "--exit-code") == 0
-    assert terminal.out == "No difference detected.\n\n"
+    assert terminal.out == "No difference detected.\n"
     project.write_schema(MORE)
     assert terminal.run("migrate", "diff", *sides) == 0
     assert "[+] Added column `age`" in terminal.out

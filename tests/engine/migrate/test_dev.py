@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import pytest
@@ -148,6 +149,25 @@ async def test_shadow_databases_are_gone_afterwards(postgresql_project: Project)
     await postgresql_project.init(USER)
     names = postgresql_project.query("SELECT datname FROM pg_database")
     assert not [name for (name,) in names if name.startswith("prisma_migrate")]
+
+
+async def test_cancelled_at_any_moment_it_leaves_no_shadow_database(
+    postgresql_project: Project,
+) -> None:
+    project = postgresql_project
+    await project.init(USER)
+    project.write_schema(USER.replace("name  String?", "age Int?"))
+    for milliseconds in range(10, 200, 20):
+        task = asyncio.create_task(project.dev("next", create_only=True))
+        await asyncio.sleep(milliseconds / 1000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if not task.cancelled():
+            break
+    names = project.query("SELECT datname FROM pg_database")
+    assert not [name for (name,) in names if name.startswith("prisma_migrate")]
+    await project.dev()
+    assert project.query('SELECT "age" FROM "User"') == []
 
 
 async def test_without_the_right_to_create_databases_p3014(postgresql_project: Project) -> None:

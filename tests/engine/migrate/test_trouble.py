@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,11 +29,15 @@ SLOW = {
 
 
 def start_deploy(project: Project) -> subprocess.Popen[str]:
+    return start(project, "deploy")
+
+
+def start(project: Project, *words: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", "migrate", "deploy",
+        [sys.executable, "-m", "backend.cli", "migrate", *words,
          "--schema", str(project.schema_path), "--url", project.url],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,6 +77,26 @@ async def test_interrupted_it_leaves_no_lock_and_nothing_half_done(project: Proj
     assert project.tables() == {"_prisma_migrations"}
     replace_slow(project)
     assert (await project.deploy(lock_timeout=5)).applied == ("20260101000000_slow",)
+
+
+def test_interrupted_dev_leaves_no_server_behind(sqlite_project: Project, tmp_path: Path) -> None:
+    project = sqlite_project
+    (project.schema_path.parent / "prisma.toml").write_text(
+        '[migrations]\nproviders = ["sqlite", "postgresql"]\n'
+    )
+    project.write_schema("model A {\n  id Int @id\n}\n")
+    temporary = Path(tempfile.mkdtemp(prefix="t"))
+    temporary.chmod(0o755)
+    with start(project, "dev", "--name", "init", TMPDIR=str(temporary)) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("Starting a PostgreSQL"):
+                break
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, "")
+    temporary.rmdir()  # it is empty
+    assert not project.migrations.path.exists()
 
 
 async def test_killed_it_leaves_no_lock_and_a_state_that_is_named(project: Project) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from backend.engine.drivers.postgresql.connect import quoted
 from backend.engine.drivers.postgresql.url import PostgreSQLSettings
 from backend.engine.errors import EngineError
+from backend.engine.migrate.cancellation import to_the_end
 from backend.engine.migrate.databases.postgresql import (
     PostgresqlDatabase,
     connect,
@@ -23,7 +24,7 @@ class ShadowDatabase(PostgresqlDatabase):
     async def close(self) -> None:
         if self._connection is not None:
             await super().close()
-            await drop_database(self.settings, folder=self.folder)
+            await to_the_end(drop_database(self.settings, folder=self.folder))
 
 
 async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> ShadowDatabase:
@@ -31,7 +32,7 @@ async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> Shadow
     name = f"prisma_migrate_shadow_db_{uuid.uuid4()}"
     settings = dataclasses.replace(settings, database=name)
     try:
-        await create_database(settings, folder=folder)
+        await to_the_end(create_database(settings, folder=folder))
     except EngineError as error:
         raise EngineError(
             "P3014",
@@ -42,7 +43,11 @@ async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> Shadow
             "Or name another database, which may be emptied, in the variable SHADOW_DATABASE_URL.",
         ) from error
     database = ShadowDatabase(settings, folder=folder)
-    await database.connect()
+    try:
+        await database.connect()
+    except BaseException:
+        await to_the_end(drop_database(settings, folder=folder))
+        raise
     return database
 
 
