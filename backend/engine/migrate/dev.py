@@ -17,10 +17,14 @@ from backend.engine.errors import EngineError
 from backend.engine.migrate.databases.database import Database
 from backend.engine.migrate.deploy import apply
 from backend.engine.migrate.engine import SchemaEngine
+from backend.engine.migrate.extensions import without_known_extensions
 from backend.engine.migrate.folder import Migration, MigrationFolder
 from backend.engine.migrate.project import Project
 from backend.engine.migrate.scratch import scratch_project
 from backend.engine.migrate.triggers import with_triggers
+
+EMPTY = "-- This is an empty migration."
+"""What the engine writes for a draft without changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +129,12 @@ class _History:
         text = await engine.create_migration(
             self.folder, self.migrations, self.project.schema(), draft=draft
         )
-        if text is None:
-            return []
-        if self.folder.provider == "sqlite":
+        if text is not None and self.folder.provider == "sqlite":
             text = await with_triggers(text, self.migrations)
-        return [_Script(self, text)]
+        elif text is not None:
+            text = without_known_extensions(text, self.migrations)
+            text = EMPTY if text is None and draft else text
+        return [] if text is None else [_Script(self, text)]
 
 
 async def _scripts_of_others(project: Project, *, draft: bool) -> list[_Script]:

@@ -220,6 +220,24 @@ async def test_triggers_of_a_rebuilt_sqlite_table_are_made_anew(sqlite_project: 
     assert (await project.dev()).created == ()
 
 
+async def test_an_extension_is_made_once(postgresql_project: Project) -> None:
+    project = postgresql_project
+    project.write_schema("model T {\n  id Int @id\n  mail String @db.Citext\n}\n")
+    text = project.schema_path.read_text()
+    text = text.replace("url      =", "extensions = [citext]\n  url =")
+    text = text.replace('prisma-client-py"', 'x"\n  previewFeatures = ["postgresqlExtensions"]')
+    project.schema_path.write_text(text)
+    await project.dev("init")
+    assert 'CREATE EXTENSION IF NOT EXISTS "citext"' in project.migrations.migrations()[0].text()
+    assert (await project.dev()).created == ()
+    project.schema_path.write_text(text.replace("id Int @id", "id Int @id\n  x Int?"))
+    await project.dev("x")
+    [_, second] = project.migrations.migrations()
+    assert second.text() == '-- AlterTable\nALTER TABLE "T" ADD COLUMN     "x" INTEGER;\n'
+    await project.dev("draft", create_only=True)
+    assert project.migrations.migrations()[2].text() == "-- This is an empty migration."
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

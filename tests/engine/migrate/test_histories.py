@@ -114,8 +114,3 @@ async def test_own_schema_own_histories_and_databases_agree(project: Project) ->
     there = Side("database", url=project.url)
     assert await project.difference(there, schema) == ""
     assert await project.difference(schema, there) == ""
-    names = [
-        sorted(path.name for path in (OWN / "migrations" / provider).iterdir() if path.is_dir())
-        for provider in ("sqlite", "postgresql")
-    ]
-    assert names[0] == names[1]
