@@ -17,6 +17,7 @@ from backend.commands.prisma import (
     say,
     say_json,
     say_on_stderr,
+    shadow_url,
 )
 from backend.engine.migrate.config import load_config
 from backend.engine.migrate.diff import Difference, Side, diff
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             script=arguments.script,
             config=load_config(base / "schema.prisma"),
             base=base,
-            shadow_url=arguments.shadow_database_url or environment.get("SHADOW_DATABASE_URL"),
+            shadow_url=shadow_url(arguments, base / "schema.prisma", environment),
             log=say_on_stderr,
         )
         _write(found, arguments)

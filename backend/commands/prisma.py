@@ -77,12 +77,11 @@ def project_of(arguments: argparse.Namespace, log: Log) -> Project:
     """The schema and the database that the arguments, the environment and .env name."""
     schema = find_schema(arguments.schema)
     environment = environment_of(schema)
-    shadow = getattr(arguments, "shadow_database_url", None)
     return open_project(
         schema,
         arguments.url or database_url(schema, environment),
         log=log,
-        shadow_url=shadow or environment.get("SHADOW_DATABASE_URL"),
+        shadow_url=shadow_url(arguments, schema, environment),
     )
 
 
@@ -105,6 +104,19 @@ def database_url(schema: Path, environment: Mapping[str, str]) -> str:
     if not url:
         raise CommandError(f"Environment variable not found: {declared['fromEnvVar']}")
     return direct_url(text, url, environment)
+
+
+def shadow_url(
+    arguments: argparse.Namespace, schema: Path, environment: Mapping[str, str]
+) -> str | None:
+    """The flag, else the datasource's `shadowDatabaseUrl`, else SHADOW_DATABASE_URL."""
+    given: str | None = getattr(arguments, "shadow_database_url", None)
+    if given:
+        return given
+    text = schema.read_text(encoding="utf-8") if schema.is_file() else ""
+    declared = connection_url(text, "shadowDatabaseUrl")
+    name = declared["fromEnvVar"] or "SHADOW_DATABASE_URL"
+    return declared["value"] or environment.get(name)
 
 
 def run_command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import io
 import json
@@ -337,6 +338,20 @@ def test_the_session_of_the_documentation(
 def _without_what_changes(session: str) -> str:
     session = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC", "TIME", session)
     return re.sub(r"\d+ migrations found", "N migrations found", session)
+
+
+def test_where_the_shadow_database_is_named(
+    sqlite_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema, nothing = sqlite_project.schema_path, argparse.Namespace()
+    flag = argparse.Namespace(shadow_database_url="flag")
+    environment = {"SHADOW_DATABASE_URL": "usual", "OTHER": "other"}
+    assert prisma.shadow_url(nothing, schema, {}) is None
+    assert prisma.shadow_url(nothing, schema, environment) == "usual"
+    assert prisma.shadow_url(flag, schema, environment) == "flag"
+    text = schema.read_text()
+    schema.write_text(text.replace("url      =", 'shadowDatabaseUrl = env("OTHER")\n  url ='))
+    assert prisma.shadow_url(nothing, schema, environment) == "other"
 
 
 def test_own_default_is_that_of_the_service() -> None:

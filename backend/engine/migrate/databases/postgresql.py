@@ -258,7 +258,7 @@ async def create_database(settings: PostgreSQLSettings, *, folder: Path) -> None
 async def drop_database(settings: PostgreSQLSettings, *, folder: Path) -> None:
     server = await connect(dataclasses.replace(settings, database="postgres"), folder=folder)
     try:
-        await server.execute(f"DROP DATABASE IF EXISTS {quoted(settings.database)} WITH (FORCE)")
+        await server.execute(f"DROP DATABASE IF EXISTS {quoted(settings.database)}")
     finally:
         await server.close()
 
