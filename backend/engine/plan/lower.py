@@ -375,7 +375,10 @@ class _Lowering:
                 raise violation(identifier, context, value)
             return value
 
-        return _then(self.lower(args["expr"]), check)
+        checked = _then(self.lower(args["expr"]), check)
+        if all(rule == {"type": "rowCountNeq", "args": 0} for rule in args["rules"]):
+            return checked  # where it does not hold, the statement has changed nothing
+        return checked._replace(single=None)  # what it has changed must be undone with the program
 
     def _if(self, args: Any) -> _Lowered:
         value = self.lower(args["value"])

@@ -429,6 +429,27 @@ def test_plans_say_whether_they_must_be_atomic(node: Any, atomic: bool) -> None:
     assert plan.atomic is atomic
 
 
+@pytest.mark.parametrize(
+    ("rule", "is_single"),
+    [
+        ({"type": "rowCountNeq", "args": 0}, True),
+        ({"type": "rowCountEq", "args": 1}, False),
+        ({"type": "affectedRowCountEq", "args": 2}, False),
+    ],
+)
+def test_a_statement_that_a_rule_may_have_to_undo_runs_as_a_program(
+    rule: Any, is_single: bool
+) -> None:
+    plan = lower_plan(
+        {"type": "transaction", "args": validate(execute("a"), rule, "MISSING_RECORD")},
+        provider="sqlite",
+        decoders=lambda _: None,
+        max_bind_values=4,
+        reads_only=False,
+    )
+    assert (plan.single is not None) is is_single
+
+
 VIOLATIONS = [
     ("RELATION_VIOLATION", "P2014", {"relation": "R", "modelA": "A", "modelB": "B"}),
     ("MISSING_RECORD", "P2025", {"operation": "an update"}),
