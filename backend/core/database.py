@@ -11,6 +11,7 @@ from prisma.engine.errors import EngineConnectionError
 from prisma.errors import (
     ClientNotConnectedError,
     DataError,
+    RawQueryError,
     TableNotFoundError,
 )
 
@@ -79,13 +80,20 @@ def _translated(
         except DataError as error:
             if error.code in AWAY:
                 raise DatabaseUnavailable from error
-            if error.code == COLUMN_MISSING:
+            if error.code == COLUMN_MISSING or _names_what_is_missing(error):
                 raise DatabaseNotReady from error
             raise
         except (EngineConnectionError, ClientNotConnectedError) as error:
             raise DatabaseUnavailable from error
 
     return translated
+
+
+def _names_what_is_missing(error: DataError) -> bool:
+    """A raw query, such as those of search, met a table or column that is not there."""
+    return isinstance(error, RawQueryError) and not error.meta.keys().isdisjoint(
+        ("table", "column")
+    )
 
 
 class DatabaseService:

@@ -55,7 +55,7 @@ def user_facing(error: DriverError, *, raw: bool = False) -> EngineError:
         message = error.original_message or _message(error) or "N/A"
         code = error.original_code or "N/A"
         text = f"Raw query failed. Code: `{code}`. Message: `{message}`"
-        return EngineError("P2010", text, {"code": code, "message": message})
+        return EngineError("P2010", text, {**_meta(error), "code": code, "message": message})
     found = _RENDERERS.get(error.kind)
     if found is None:
         code = error.original_code or "N/A"
