@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from backend.engine.wasm import modules
 from backend.engine.wasm.modules import LoadedModule
 from backend.engine.wasm.packages import locate
 from tests.engine.migrate.project import Project
+from tests.engine.migrate.sql import Sql
 from tests.postgres import PostgresServer
 
 
@@ -28,13 +30,20 @@ def sqlite_project(tmp_path: Path) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def sql(postgres_server: PostgresServer) -> Iterator[Sql]:
+    sql = Sql(postgres_server)
+    yield sql
+    sql.close()
+
+
 @pytest.fixture
-def postgresql_project(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Project]:
+def postgresql_project(tmp_path: Path, sql: Sql) -> Iterator[Project]:
     name = f"migrate_{secrets.token_hex(6)}"
-    project = Project(tmp_path, "postgresql", postgres_server.url(name), name, postgres_server)
+    project = Project(tmp_path, "postgresql", sql.server.url(name), name, sql)
     project.write_schema("")
     yield project
-    postgres_server.drop_database(name)
+    sql.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,8 +53,20 @@ def project(request: pytest.FixtureRequest) -> Project:
 
 
 @pytest.fixture
-def shadow_url(project: Project, postgres_server: PostgresServer) -> Iterator[str]:
+def twin(project: Project) -> Iterator[Project]:
+    """The same project over a second database, which does not exist yet."""
+    if project.sql is None:
+        yield dataclasses.replace(project, url="file:./twin.db", database="twin.db")
+        return
+    name = f"{project.database}_twin"
+    yield dataclasses.replace(project, url=project.sql.server.url(name), database=name)
+    project.sql.drop_database(name)
+
+
+@pytest.fixture
+def shadow_url(sql: Sql) -> Iterator[str]:
     """A PostgreSQL database that may be emptied."""
-    name = postgres_server.create_database()
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
+    name = f"shadow_{secrets.token_hex(6)}"
+    sql.create_database(name)
+    yield sql.server.url(name)
+    sql.drop_database(name)

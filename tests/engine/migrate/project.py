@@ -15,7 +15,7 @@ from backend.engine.migrate.diff import Side, diff
 from backend.engine.migrate.folder import MigrationFolder
 from backend.engine.migrate.project import Project as EngineProject
 from backend.engine.migrate.project import open_project
-from tests.postgres import PostgresServer
+from tests.engine.migrate.sql import Sql
 
 SCHEMA = """\
 datasource db {{
@@ -42,7 +42,8 @@ class Project:
     url: str
     database: str
     """Its name, or the file's."""
-    server: PostgresServer | None = None
+    sql: Sql | None = None
+    """PostgreSQL: the server."""
     said: list[str] = field(default_factory=list)
     """Every line of progress."""
     warned: list[str] = field(default_factory=list)
@@ -90,8 +91,13 @@ class Project:
         await self.dev("init")
         self.run(rows)
 
+    def create_database(self) -> None:
+        if self.sql is not None:
+            self.sql.create_database(self.database)
+
     async def begin(self, models: str, rows: str = "") -> None:
         """As `init`, at less expense: without a shadow database."""
+        self.create_database()
         self.write_schema(models)
         script = await self.difference(Side("empty"), Side("schema", self.schema_path))
         self.add_migration("20260101000000_init", script)
@@ -116,17 +122,16 @@ class Project:
 
     def query(self, sql: str) -> list[tuple[str, ...]]:
         """The rows as psql or Python shows them: every value as text, NULL as an empty one."""
-        if self.server is None:
+        if self.sql is None:
             with sqlite3.connect(self.folder / "prisma" / self.database) as connection:
                 rows = connection.execute(sql).fetchall()
             connection.close()
             return [tuple("" if value is None else str(value) for value in row) for row in rows]
-        answer = self.server.psql(sql, database=self.database)
-        return [tuple(line.split("|")) for line in answer.splitlines()]
+        return self.sql.query(sql, self.database)
 
     def run(self, script: str) -> None:
-        if self.server is not None:
-            self.server.psql(script, database=self.database)
+        if self.sql is not None:
+            self.sql.run(script, self.database)
             return
         with sqlite3.connect(self.folder / "prisma" / self.database) as connection:
             connection.executescript(script)

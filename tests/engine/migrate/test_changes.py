@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-
 import pytest
 
 from backend.engine.migrate.diff import Side
@@ -14,17 +11,6 @@ from tests.engine.migrate.project import Project, UnexecutableError
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def twin(project: Project) -> Iterator[Project]:
-    """The same project over a second database."""
-    if project.server is None:
-        yield dataclasses.replace(project, url="file:./twin.db", database="twin.db")
-        return
-    name = f"{project.database}_twin"
-    yield dataclasses.replace(project, url=project.server.url(name), database=name)
-    project.server.drop_database(name)
-
-
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 async def test_rows_survive_where_prisma_says_so(
     project: Project, twin: Project, change: Change
@@ -32,6 +18,7 @@ async def test_rows_survive_where_prisma_says_so(
     if project.provider not in change.providers:
         return
     await project.begin(change.before, change.rows)
+    twin.create_database()
     await twin.deploy()
     twin.run(change.rows)
     project.write_schema(change.after)

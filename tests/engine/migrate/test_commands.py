@@ -236,10 +236,10 @@ async def test_a_shadow_database_that_is_the_main_one_is_refused(
     postgresql_project: Project,
 ) -> None:
     project = postgresql_project
-    assert project.server is not None
+    assert project.sql is not None
     await project.init(USER, ANN)
     project.write_schema(USER.replace("name  String?", "age Int?"))
-    for shadow_url in (project.url, project.server.url(project.database, tcp=True)):
+    for shadow_url in (project.url, project.sql.server.url(project.database, tcp=True)):
         with pytest.raises(EngineError, match="the same as the main database"):
             await project.dev(shadow_url=shadow_url)
     assert project.query('SELECT "name" FROM "User"') == [("Ann",)]
@@ -265,9 +265,9 @@ async def test_diff_writes_a_script(project: Project, tmp_path: Path) -> None:
 
 async def test_no_password_is_ever_shown(postgresql_project: Project) -> None:
     project = postgresql_project
-    assert project.server is not None
+    assert project.sql is not None
     for url in (
-        project.server.url("nowhere", tcp=True).replace("%C3%A9", "secret"),
+        project.sql.server.url("nowhere", tcp=True).replace("%C3%A9", "secret"),
         "postgresql://somebody:secret@127.0.0.1:1/db",
         "postgresql://somebody:secret@127.0.0.1:1/db?sslmode=wrong",
     ):

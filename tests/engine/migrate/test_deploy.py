@@ -58,7 +58,7 @@ async def test_times_are_written_as_the_native_engine_writes_them(project: Proje
         assert project.query("SELECT typeof(started_at) FROM _prisma_migrations") == [("integer",)]
         moments = [datetime.fromtimestamp(int(value) / 1000, UTC) for value in (started, finished)]
     else:
-        moments = [datetime.fromisoformat(f"{value}:00") for value in (started, finished)]
+        moments = [datetime.fromisoformat(value) for value in (started, finished)]
     assert moments[0] <= moments[1]
     assert abs(datetime.now(UTC) - moments[1]) < timedelta(minutes=1)
 

@@ -172,12 +172,13 @@ async def test_cancelled_at_any_moment_it_leaves_no_shadow_database(
 
 async def test_without_the_right_to_create_databases_p3014(postgresql_project: Project) -> None:
     project = postgresql_project
-    assert project.server is not None
+    assert project.sql is not None
     await project.deploy()  # makes the database
     user = f"user_{secrets.token_hex(6)}"
     project.run(f"CREATE ROLE {user} LOGIN; GRANT ALL ON SCHEMA public TO {user};")
-    shadow = project.server.create_database()
-    project.server.psql(f'ALTER DATABASE "{shadow}" OWNER TO {user}')
+    shadow = f"shadow_{secrets.token_hex(6)}"
+    project.sql.create_database(shadow)
+    project.sql.run(f'ALTER DATABASE "{shadow}" OWNER TO {user}')
     project.url = project.url.replace("postgres@", f"{user}@")
     try:
         project.write_schema(USER)
@@ -191,7 +192,7 @@ async def test_without_the_right_to_create_databases_p3014(postgresql_project: P
         await project.dev("age", shadow_url=shadow_url)
         assert len(project.migrations.migrations()) == 2
     finally:
-        project.server.drop_database(shadow)
+        project.sql.drop_database(shadow)
         project.run(f"DROP OWNED BY {user}; DROP ROLE {user};")
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-
 import pytest
 
 from backend.engine.errors import EngineError
@@ -24,16 +21,6 @@ ROWS = (
     "SELECT migration_name, checksum, finished_at IS NOT NULL, rolled_back_at IS NULL,"
     " applied_steps_count, length(id) FROM _prisma_migrations ORDER BY started_at"
 )
-
-
-@pytest.fixture
-def twin(project: Project) -> Iterator[Project]:
-    if project.server is None:
-        yield dataclasses.replace(project, url="file:./twin.db", database="twin.db")
-        return
-    name = f"{project.database}_twin"
-    yield dataclasses.replace(project, url=project.server.url(name), database=name)
-    project.server.drop_database(name)
 
 
 async def ask_engine(project: Project, method: str, **parameters: object) -> dict[str, object]:

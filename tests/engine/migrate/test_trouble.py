@@ -105,8 +105,8 @@ async def test_killed_it_leaves_no_lock_and_a_state_that_is_named(project: Proje
         wait_until_begun(project, process)
         process.kill()
         process.wait(30)
-    if project.server is not None:  # its session notices only when it has something to send
-        project.server.psql(
+    if project.sql is not None:  # its session notices only when it has something to send
+        project.sql.query(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = '{project.database}'"
         )
@@ -192,8 +192,8 @@ async def test_a_server_that_is_away_is_told(postgresql_project: Project) -> Non
 
 async def test_a_wrong_password_is_told(postgresql_project: Project) -> None:
     project = postgresql_project
-    assert project.server is not None
-    project.url = project.server.url(project.database, tcp=True).replace("%C3%A9", "e")
+    assert project.sql is not None
+    project.url = project.sql.server.url(project.database, tcp=True).replace("%C3%A9", "e")
     with pytest.raises(EngineError) as caught:
         await project.deploy()
     assert caught.value.code == "P1000"
@@ -210,7 +210,6 @@ async def test_behind_a_pooler_nothing_is_migrated_without_a_lock(
     postgresql_project: Project,
 ) -> None:
     project = postgresql_project
-    assert project.server is not None
     project.add_migration("20260101000000_init", "SELECT 1;\n")
     direct = project.url
     project.url = f"{direct}&pgbouncer=true"
