@@ -11,12 +11,18 @@ from tests.engine.migrate.project import Project, UnexecutableError
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+@pytest.mark.parametrize(
+    ("project", "change"),
+    [
+        pytest.param(provider, change, id=f"{provider}-{change.name}")
+        for change in CHANGES
+        for provider in change.providers
+    ],
+    indirect=["project"],
+)
 async def test_rows_survive_where_prisma_says_so(
     project: Project, twin: Project, change: Change
 ) -> None:
-    if project.provider not in change.providers:
-        return
     await project.begin(change.before, change.rows)
     twin.create_database()
     await twin.deploy()
