@@ -93,6 +93,20 @@ def terms(text: str) -> list[str]:
     return [term for word in words(text) if (term := term_of(word.folded)) is not None]
 
 
+def places(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where the words that have a term stand: start, end, term."""
+    if text.isascii():
+        for match in _ASCII_WORD.finditer(text.lower()):
+            term = _term_of(match[0])
+            if term is not None:
+                yield match.start(), match.end(), term
+        return
+    for word in words(text):
+        term = _term_of(word.folded)
+        if term is not None:
+            yield word.start, word.end, term
+
+
 _term_of = functools.lru_cache(maxsize=20_000)(term_of)
 
 

@@ -28,25 +28,33 @@ class Query:
         function = "instr" if self.provider == "sqlite" else "strpos"
         return f"{function}({text}, {self.bind(part)}) > 0"
 
-    def add(self, filters: Filters, *, skip: tuple[str, str] | None = None) -> None:
-        """Conditions for `filters`. `skip`: a (field, name) that the caller sees to."""
+    def add(
+        self,
+        filters: Filters,
+        *,
+        skip: tuple[str, str] | None = None,
+        each_by_itself: bool = False,
+    ) -> None:
+        """Conditions for `filters`. `skip`: a (field, name) that the caller sees to.
+        `each_by_itself`: for few rows that something else has found; otherwise the rows may be
+        found by their names."""
         for name, value in filters.given():
             if name in _RELATIONS:
                 for item in value:
                     if (name, item) != skip:
-                        self.conditions.append(self._related(name, item))
+                        self.conditions.append(self._related(name, item, each_by_itself))
             elif name == "has_description_containing":
                 self.conditions.append(self.holds("v.description", value))
             else:
                 column, operator = _COLUMNS[name]
                 self.conditions.append(f"v.{column} {operator} {self.bind(value)}")
 
-    def _related(self, name: str, item: str) -> str:
+    def _related(self, name: str, item: str, each_by_itself: bool) -> str:
         table, column = _RELATIONS[name]
-        return (
-            f"EXISTS (SELECT 1 FROM {table} AS r WHERE r.analysis_id = v.id"
-            f" AND r.{column} = {self.bind(item)})"
-        )
+        rows = f"FROM {table} AS r WHERE r.{column} = {self.bind(item)}"
+        if each_by_itself:
+            return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id)"
+        return f"v.id IN (SELECT r.analysis_id {rows})"
 
     def where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""

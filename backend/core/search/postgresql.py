@@ -50,7 +50,7 @@ def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tup
     source = "search_document AS d"
     if filters:
         source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters)
+        query.add(filters, each_by_itself=True)
     return _lines(query, source), query.args
 
 
@@ -72,8 +72,10 @@ def shortest(
     source = "search_document AS d"
     if filters:
         source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters)
-    return _lines(query, source, f" ORDER BY d.length LIMIT {most}"), query.args
+        query.add(filters, each_by_itself=True)
+    return _lines(
+        query, source, f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
+    ), query.args
 
 
 def _lines(query: Query, source: str, ending: str = "") -> str:

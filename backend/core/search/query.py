@@ -31,15 +31,17 @@ FAR_CORRECTION = 0.5
 MOST_BEGINNINGS = 8
 MOST_CORRECTIONS = 5
 SHORTEST_BEGINNING = 3
+WHOLE = 50
+"""A last word that so many documents have is taken for a whole one."""
 
 FEW_FILTERED = 2_000
 """If the filters name so few, each of them is ranked."""
-TOO_MANY = 3_000
+TOO_MANY = 2_500
 """More than these are not ranked: of words that common, the shortest documents and those that
 repeat them."""
-SHORTEST = 400
-REPEATING = 1_000
-MOST_FACETED = 200
+SHORTEST = 300
+REPEATING = 500
+MOST_FACETED = 100
 FACET_VALUES = 20
 MOST_SEGMENTS = 5
 MOST_MATCHES = 20
@@ -132,7 +134,9 @@ class Search:
         self, folded: str, term: str, known: dict[str, int]
     ) -> list[tuple[str, float]]:
         """Words that the last one, perhaps unfinished, may become. Adds to `known`."""
-        if len(folded) < (SHORTEST_BEGINNING if term in known else 1):
+        if known.get(term, 0) >= WHOLE or len(folded) < (
+            SHORTEST_BEGINNING if term in known else 1
+        ):
             return []
         candidates = set(await self._terms_from(folded, 50))
         if term not in known:
@@ -155,7 +159,7 @@ class Search:
             weight = FAR_CORRECTION
             near = [
                 other
-                for other in await self._terms_from(folded[:2], 3000)
+                for other in await self._terms_from(folded[:3], 1000)
                 if spelling.distance(term, other, 2) <= 2
             ]
             found = await self._frequencies(near[:50])

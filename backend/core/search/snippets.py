@@ -6,7 +6,7 @@ from collections.abc import Container
 from html import escape
 from typing import NamedTuple
 
-from backend.core.search.analysis import term_of, words
+from backend.core.search.analysis import places
 
 LENGTH = 240
 MARK, END_MARK = "<mark>", "</mark>"
@@ -19,11 +19,7 @@ class Match(NamedTuple):
 
 
 def matches(text: str, terms: Container[str]) -> list[Match]:
-    return [
-        Match(word.start, word.end, term)
-        for word in words(text)
-        if (term := term_of(word.folded)) is not None and term in terms
-    ]
+    return [Match(*place) for place in places(text) if place[2] in terms]
 
 
 def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:

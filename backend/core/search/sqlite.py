@@ -41,7 +41,7 @@ def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tup
     source = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
     if filters:
         source += " CROSS JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters)
+        query.add(filters, each_by_itself=True)
     return _lines(query, source), query.args
 
 
@@ -63,8 +63,8 @@ def shortest(
     source = "search_document AS d"
     if filters:
         source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters)
-    return _lines(query, source, f" ORDER BY d.length LIMIT {most}"), query.args
+        query.add(filters, each_by_itself=True)
+    return _lines(query, source, f" ORDER BY d.length, d.video_id LIMIT {most}"), query.args
 
 
 def _has(query: Query, formula: Formula, slots: Sequence[Slot]) -> str:

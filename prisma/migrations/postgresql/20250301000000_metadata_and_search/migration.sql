@@ -112,7 +112,7 @@ CREATE TABLE "search_document" (
     "vector" TSVECTOR NOT NULL GENERATED ALWAYS AS
         (array_to_tsvector(array_remove(string_to_array("terms", ' '), ''))) STORED
 );
-CREATE INDEX "search_document_length_idx" ON "search_document" ("length");
+CREATE INDEX "search_document_length_idx" ON "search_document" ("length", "video_id" COLLATE "C");
 -- A short list of what is not yet sorted in: every search reads it.
 CREATE INDEX "search_document_vector_idx" ON "search_document" USING GIN ("vector") WITH (gin_pending_list_limit = 128);
 

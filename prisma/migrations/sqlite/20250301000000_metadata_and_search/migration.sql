@@ -99,7 +99,8 @@ CREATE TABLE "search_document" (
     "length" INTEGER NOT NULL,
     "terms" TEXT NOT NULL
 );
-CREATE INDEX "search_document_length_idx" ON "search_document" ("length");
+-- With all that is read of a document, for walks through the shortest.
+CREATE INDEX "search_document_length_idx" ON "search_document" ("length", "video_id", "terms");
 
 CREATE VIRTUAL TABLE "search_index" USING fts5 (
     "terms", content = 'search_document', content_rowid = 'id', tokenize = 'ascii', detail = 'none', columnsize = 0

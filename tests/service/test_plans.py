@@ -1,0 +1,82 @@
+"""The indexes that queries use: what keeps them quick however many videos there are."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.core.filters import Filters
+from backend.core.listing import Order, Place, statements
+from backend.core.search import postgresql, sqlite
+from backend.core.search.plan import Slot
+from tests.service.conftest import Database, SQLite
+
+pytestmark = pytest.mark.anyio
+
+PLACE = Place("2026-03-01T00:00:00.000+00:00", "c" * 25)
+TAGGED = Filters(tag=("beach",))
+PLACED = Filters(location="Lisbon")
+
+LISTS: list[tuple[Filters, Order, str]] = [
+    (Filters(), "-created_at", "video_analysis_created_at_id_idx"),
+    (Filters(), "created_at", "video_analysis_created_at_id_idx"),
+    (Filters(), "-updated_at", "video_analysis_updated_at_id_idx"),
+    (PLACED, "-created_at", "video_analysis_location_created_at_id_idx"),
+    (TAGGED, "-created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
+    (TAGGED, "created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
+]
+SLOTS = [Slot((("beach", 1.0),), 10), Slot((("dog", 1.0),), 20)]
+
+
+def plan(database: Database, sql: str, args: list[Any]) -> str:
+    if isinstance(database, SQLite):
+        with contextlib.closing(sqlite3.connect(database.path)) as connection:
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", args).fetchall()
+        return "\n".join(row[3] for row in rows)
+    for number in range(len(args), 0, -1):
+        value = args[number - 1]
+        text = str(value).replace("'", "''")
+        sql = sql.replace(f"${number}", text if isinstance(value, int) else f"'{text}'")
+    # Of a few rows PostgreSQL reads all: what it would do with many.
+    return database.server.psql(
+        f"SET enable_seqscan = off; SET enable_sort = off; EXPLAIN {sql}", database=database.name
+    )
+
+
+@pytest.mark.parametrize(("filters", "order", "index"), LISTS, ids=str)
+@pytest.mark.parametrize("place", [None, PLACE], ids=["first", "deep"])
+async def test_a_page_of_the_list_is_read_from_one_index_in_its_order(
+    database: Database, filters: Filters, order: Order, index: str, place: Place | None
+) -> None:
+    ((sql, args),) = statements(database.provider, filters, order, 100, place)
+    found = plan(database, sql, args)
+    assert index in found
+    assert "TEMP B-TREE" not in found  # SQLite's word for sorting
+    assert "Sort" not in found
+
+
+async def test_search_reads_the_full_text_index(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await client.post("/api/video-analysis/", json={"video_id": "v", "description": "A beach."})
+    sql = sqlite if isinstance(database, SQLite) else postgresql
+    found = plan(database, *sql.candidates(("and", [0, 1]), SLOTS, Filters()))
+    if isinstance(database, SQLite):
+        assert "SCAN i VIRTUAL TABLE INDEX" in found
+        assert "SEARCH d USING INTEGER PRIMARY KEY" in found
+        shortest = plan(database, *sqlite.shortest(0, SLOTS, Filters(), 10))
+        assert "SCAN d USING COVERING INDEX search_document_length_idx" in shortest
+        assert "TEMP B-TREE" not in shortest
+        frequencies = plan(database, sqlite.FREQUENCIES, [json.dumps(["beach"])])
+        assert "SEARCH search_term USING PRIMARY KEY" in frequencies
+    else:
+        assert "Bitmap Index Scan on search_document_vector_idx" in found
+        shortest = plan(database, *postgresql.shortest(0, SLOTS, Filters(), 10))
+        assert "search_document_length_idx" in shortest or "vector_idx" in shortest
+        frequencies = plan(database, postgresql.FREQUENCIES, ["{beach}"])
+        assert "search_term_pkey" in frequencies
