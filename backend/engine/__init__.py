@@ -1,12 +1,15 @@
 """Prisma for Python in one process: see README.md in this folder.
 
 in_process(Prisma)    a generated client that runs on this engine
+JsonRecords           records as JSON has them, without a model made of each
 cuid(), now()         an id and a time as the engine makes them
 """
 
 from __future__ import annotations
 
 from .client import in_process
+from .json_records import JsonRecords
+from .plan import JsonForm
 from .plan.generators import cuid, now
 
-__all__ = ["cuid", "in_process", "now"]
+__all__ = ["JsonForm", "JsonRecords", "cuid", "in_process", "now"]

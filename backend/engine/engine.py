@@ -20,7 +20,7 @@ from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statem
 from .errors import DriverError, EngineError, user_facing
 from .metrics import Metrics
 from .parameters import ParameterGraph
-from .plan import Plan, Single, lower_plan
+from .plan import JsonForm, Plan, Single, lower_plan
 from .plan.generators import now
 from .plan.values import NOW, Scope
 from .plan_store import PlanStore
@@ -125,14 +125,15 @@ class Engine:
             raise EngineError("P1017", "The engine is not connected.")
         return self._driver
 
-    def _lower(self, tree: dict[str, Any], action: str) -> Plan:
+    def _lower(self, tree: dict[str, Any], action: str, form: JsonForm | None) -> Plan:
         driver = self._connected()
         return lower_plan(
             tree,
             provider=driver.provider,
-            decoders=driver.decoder,
+            decoders=driver.decoder if form is None else driver.json_decoder,
             max_bind_values=driver.max_bind_values,
             reads_only=action in READS,
+            form=form,
         )
 
     # Queries
@@ -144,6 +145,7 @@ class Engine:
         model: type | None,
         root_selection: list[str] | None,
         transaction: str | None,
+        form: JsonForm | None = None,
     ) -> Any:
         """The result of one call of the generated client. Raises EngineError."""
         started = perf_counter()
@@ -153,7 +155,7 @@ class Engine:
             if method in RAW_METHODS:
                 start, plan = self._prepare_raw(method, arguments)
                 return await self._run(start, plan, transaction, raw=True)
-            plan, scope = await self._plan(method, arguments, model, root_selection)
+            plan, scope = await self._plan(method, arguments, model, root_selection, form)
             if plan.single is not None and transaction is None:
                 return await self._run_single(plan.single, scope, reads_only=plan.reads_only)
             program = plan.program
@@ -204,15 +206,16 @@ class Engine:
         arguments: Mapping[str, Any],
         model: type | None,
         root_selection: list[str] | None,
+        form: JsonForm | None = None,
     ) -> tuple[Plan, Scope]:
         self._connected()
         if model is None:
             raise EngineError(None, f"{method} needs a model")
         request = self._requests.build(method, arguments, model, root_selection)
-        plan = self._plans.find(request.text)
+        plan = self._plans.find(request.text, form)
         if plan is None:
             plan = await self._plans.compile(
-                request.text, ACTIONS[method], has_literals=request.has_literals
+                request.text, ACTIONS[method], form, has_literals=request.has_literals
             )
         scope = request.values
         if not plan.reads_only:

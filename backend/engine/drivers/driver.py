@@ -17,6 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 Provider = Literal["sqlite", "postgresql"]
@@ -103,6 +104,17 @@ class Driver(ABC):
         The client's values are: str, int, float, bool, decimal.Decimal, datetime (aware, UTC,
         milliseconds), JSON text for Json, base64 text for Bytes, and lists of these."""
 
+    def json_decoder(self, field_type: FieldType) -> Decoder | None:
+        """The same, to a value that JSON can hold: dates are RFC 3339 text in UTC with
+        milliseconds, decimals text, as in Prisma's JSON protocol."""
+        decode = self.decoder(field_type)
+        write = _JSON_WRITERS.get(field_type["type"])
+        if write is None:
+            return decode
+        if field_type["arity"] == "list":
+            return lambda items: [write(item) for item in (decode(items) if decode else items)]
+        return write if decode is None else lambda value: write(decode(value))
+
     @abstractmethod
     async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         """Run a program outside any interactive transaction and return its result.
@@ -132,3 +144,10 @@ class Driver(ABC):
     def describe(self) -> Mapping[str, float]:
         """Gauges of the pool, by Prisma's metric names without their prefix:
         connections_open, connections_busy, connections_idle."""
+
+
+def _json_datetime(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
+
+
+_JSON_WRITERS: Mapping[str, Callable[[Any], str]] = {"datetime": _json_datetime, "decimal": str}

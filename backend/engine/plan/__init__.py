@@ -16,6 +16,7 @@ yields statements and is sent their answers, and so knows nothing of I/O.
 
 from __future__ import annotations
 
+from .data_map import JsonForm
 from .lower import Plan, Single, lower_plan
 
-__all__ = ["Plan", "Single", "lower_plan"]
+__all__ = ["JsonForm", "Plan", "Single", "lower_plan"]

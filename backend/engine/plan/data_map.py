@@ -19,10 +19,24 @@ Enums = Mapping[str, Mapping[str, str]]
 BuildRecord = Callable[[Any], dict[str, Any]]
 
 
-class DataMap:
-    """A `dataMap` node's structure."""
+class JsonForm:
+    """Records as an answer in JSON has them: `keys` names the fields that are wanted and the keys
+    that they get, in order. Each JsonForm is one of its own, to be made once."""
 
-    def __init__(self, structure: Mapping[str, Any], enums: Enums, decoders: Decoders) -> None:
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self.keys = dict(keys)
+
+
+class DataMap:
+    """A `dataMap` node's structure. With a `form`, of the outermost records."""
+
+    def __init__(
+        self,
+        structure: Mapping[str, Any],
+        enums: Enums,
+        decoders: Decoders,
+        form: JsonForm | None = None,
+    ) -> None:
         self._structure = structure
         self._enums = enums
         self._decoders = decoders
@@ -30,6 +44,15 @@ class DataMap:
         self._for_columns: dict[tuple[str, ...], BuildRecord] = {}
         self.maps_rows = self._is_object and _is_flat(structure["fields"])
         """True when it can be applied to a query's rows as they come (`from_rows`)."""
+        if form is not None:
+            if not self.maps_rows:
+                raise EngineError(None, "Only records without relations can be had as JSON.")
+            fields = structure["fields"]
+            self._structure = {
+                **structure,
+                "fields": {key: fields[name] for name, key in form.keys.items()},
+            }
+            structure = self._structure
         self._apply = self._lower(structure)
 
     def apply(self, data: Any) -> Any:

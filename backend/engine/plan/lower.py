@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..drivers.driver import Program, Provider, Rows, Statement
 from ..errors import EngineError
-from .data_map import DataMap, Decoders
+from .data_map import DataMap, Decoders, JsonForm
 from .records import (
     as_list,
     attach_children,
@@ -58,11 +58,13 @@ def lower_plan(
     decoders: Decoders,
     max_bind_values: int,
     reads_only: bool,
+    form: JsonForm | None = None,
 ) -> Plan:
-    """Lower a compiled plan for one database.
+    """Lower a compiled plan for one database. With a `form`, its records get that form, and
+    `decoders` must make values of JSON.
 
     Raises EngineError where the plan holds something unknown, naming it."""
-    lowering = _Lowering(provider, decoders, max_bind_values)
+    lowering = _Lowering(provider, decoders, max_bind_values, form)
     lowered = lowering.lower(node)
     program = lowered.run if not lowered.pure else _program_of_pure(lowered.run)
     atomic = lowering.has_transaction or lowering.may_split
@@ -120,8 +122,15 @@ def _collect(children: Sequence[_Lowered], work: Callable[[list[Any]], Any]) -> 
 
 
 class _Lowering:
-    def __init__(self, provider: Provider, decoders: Decoders, max_bind_values: int) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        decoders: Decoders,
+        max_bind_values: int,
+        form: JsonForm | None,
+    ) -> None:
         self._provider = provider
+        self._form = form
         self._decoders = decoders
         self._max_bind_values = max_bind_values
         self.has_transaction = False
@@ -261,7 +270,7 @@ class _Lowering:
     # Results
 
     def _data_map(self, args: Any) -> _Lowered:
-        data_map = DataMap(args["structure"], args["enums"], self._decoders)
+        data_map = DataMap(args["structure"], args["enums"], self._decoders, self._form)
         return self._mapped(args["expr"], data_map)
 
     def _mapped(self, expr: PlanNode, data_map: DataMap) -> _Lowered:

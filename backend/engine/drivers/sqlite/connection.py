@@ -92,6 +92,11 @@ class SQLiteDriver(Driver):
     def decoder(self, field_type: FieldType) -> Decoder | None:
         return values.decoder(field_type)
 
+    def json_decoder(self, field_type: FieldType) -> Decoder | None:
+        if field_type["type"] == "datetime":  # SQLite has no lists
+            return values.json_datetime
+        return super().json_decoder(field_type)
+
     async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         if reads_only and self._readers is not None:
             return await self._readers.run(start)

@@ -101,6 +101,13 @@ def decoder(field_type: FieldType) -> Decoder | None:
     return _DECODERS.get(field_type["type"])
 
 
+def json_datetime(value: Any) -> str:
+    """As `Driver.json_decoder` wants it."""
+    if isinstance(value, str) and len(value) == 29 and value.endswith("+00:00"):
+        return value[:23] + "Z"  # in milliseconds already
+    return read_datetime(value).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
 def _read_int(value: Any) -> int:
     if type(value) is int:
         return value
