@@ -18,6 +18,7 @@ from typing import Literal
 
 import asyncpg
 
+from backend.core.search.analysis import index_entry
 from backend.engine.migrate import deploy
 from bench.records import Row
 from tests.postgres import USER, PostgresServer
@@ -28,6 +29,8 @@ Layout = Literal["ours", "plain", "sqlalchemy"]
 """`sqlalchemy` on SQLite writes dates in another text than Prisma does."""
 
 COLUMNS = ("id", "video_id", "description", "created_at", "updated_at")
+OUR_COLUMNS = (*COLUMNS, "search_terms")
+"""From the last, triggers fill the search index, as they do for the service."""
 
 TABLE = """
 CREATE TABLE video_analysis (
@@ -70,8 +73,10 @@ class SQLiteDatabases:
                 database.executescript(TABLE.format(datetime="DATETIME"))
             database.execute("PRAGMA synchronous = OFF")
             database.execute("BEGIN")
+            columns = OUR_COLUMNS if layout == "ours" else COLUMNS
             database.executemany(
-                f"INSERT INTO video_analysis ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?)",
+                f"INSERT INTO video_analysis ({', '.join(columns)}) "
+                f"VALUES ({', '.join('?' * len(columns))})",
                 (_as_text(row, layout) for row in rows),
             )
             database.execute("COMMIT")
@@ -121,8 +126,8 @@ class PostgresDatabases:
             asyncio.run(deploy(SCHEMA, url, log=lambda _: None))
         else:
             self._server.psql(TABLE.format(datetime="TIMESTAMP(3)"), database=template)
-        asyncio.run(_copy_in(self._libpq_url(template), rows))
-        self._server.psql("VACUUM (ANALYZE) video_analysis", database=template)
+        asyncio.run(_copy_in(self._libpq_url(template), layout, rows))
+        self._server.psql("VACUUM (ANALYZE)", database=template)
         self._server.psql("CHECKPOINT")
         self._filled.add(template)
 
@@ -162,22 +167,25 @@ def _template_name(layout: Layout, size: int) -> str:
     return f"template_{layout}_{size}"
 
 
-async def _copy_in(url: str, rows: Iterable[Row]) -> None:
+async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.copy_records_to_table(
             "video_analysis",
-            columns=COLUMNS,
-            records=(
-                (*row[:3], moment := row.created_at.replace(tzinfo=None), moment) for row in rows
-            ),
+            columns=OUR_COLUMNS if layout == "ours" else COLUMNS,
+            records=(_values(row, row.created_at.replace(tzinfo=None), layout) for row in rows),
         )
     finally:
         await connection.close()
 
 
-def _as_text(row: Row, layout: Layout) -> tuple[str, ...]:
+def _as_text(row: Row, layout: Layout) -> tuple[object, ...]:
     moment = row.created_at.isoformat(timespec="milliseconds")
     if layout == "sqlalchemy":
         moment = f"{row.created_at:%Y-%m-%d %H:%M:%S.%f}"
-    return (row.id, row.video_id, row.description, moment, moment)
+    return _values(row, moment, layout)
+
+
+def _values(row: Row, moment: object, layout: Layout) -> tuple[object, ...]:
+    values = (row.id, row.video_id, row.description, moment, moment)
+    return (*values, index_entry([row.description])) if layout == "ours" else values
