@@ -15,7 +15,7 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.core import context, listing, names, writing
+from backend.core import context, listing, names, records, writing
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
@@ -29,14 +29,13 @@ from backend.core.search.dialect import Provider
 from backend.core.search.query import SQL, Search
 from backend.core.search.reindex import is_behind, reindex
 from backend.core.stats import stats
-from backend.engine import in_process
+from backend.engine import JsonRecords, in_process
 from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     LookupResult,
     VideoAnalysis,
     VideoAnalysisCreate,
-    VideoAnalysisList,
     VideoAnalysisPatch,
 )
 from backend.models.search import SearchPage
@@ -102,6 +101,7 @@ class DatabaseService:
     def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
+        self._records = JsonRecords(self._client, _record_model(), records.JSON_FORM)
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -127,11 +127,12 @@ class DatabaseService:
         return await writing.create(self._client, given)
 
     @_translated
-    async def get_video_analysis(self, video_id: str) -> VideoAnalysis:
-        found = await writing.find(self._client, video_id)
-        if found is None:
+    async def get_video_analysis(self, video_id: str) -> records.Answer:
+        row = await self._records.find_unique({"videoId": video_id})
+        if row is None:
             raise VideoAnalysisNotFound(video_id)
-        return found
+        [answer] = await records.answers(self._client, [row])
+        return answer
 
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
@@ -159,10 +160,13 @@ class DatabaseService:
         limit: int,
         cursor: str | None = None,
         include_total: bool = False,
-    ) -> VideoAnalysisList:
-        """Records of equal place in the order stand by their id, in the same direction."""
+    ) -> dict[str, Any]:
+        """What VideoAnalysisList describes, as JSON has it.
+
+        Records of equal place in the order stand by their id, in the same direction."""
         return await listing.page(
             self._client,
+            self._records,
             self.provider,
             filters,
             order=order,
@@ -240,6 +244,12 @@ class DatabaseService:
                     )
                 ]
             )
+
+
+def _record_model() -> type:
+    from prisma.models import VideoAnalysis
+
+    return VideoAnalysis
 
 
 def _generated_client() -> type[Prisma]:

@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Message, Receive
 
 from backend.core.errors import InvalidRequest
+from backend.core.json_answer import JsonAnswer
 from backend.core.route import ApiRoute, parse_json
 
 Arguments = dict[str, Any]
@@ -149,6 +150,8 @@ class DirectCall:
             given = arguments[self._endpoint.response_name] = Response()
             del given.headers["content-length"]
         result = await self._endpoint.call(**arguments)
+        if isinstance(result, JsonAnswer):
+            return Answer(result.status_code, result.raw_headers, bytes(result.body))
         if not isinstance(result, self._model):
             raise TypeError(f"{self.route.name} answered with a {type(result).__name__}")
         body = self._to_json(result, by_alias=True)

@@ -6,7 +6,7 @@ any depth, and what others insert or delete meanwhile neither repeats nor hides 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from backend.core import cursors, records
 from backend.core.filters import Filters
 from backend.core.search.dialect import RELATION_TABLES, Provider, Query
-from backend.models.schemas import VideoAnalysis, VideoAnalysisList
+from backend.engine import JsonRecords
+from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
     from prisma import Prisma, models
@@ -24,12 +25,9 @@ Order = Literal[
 ]
 
 
-_AT_ONCE = 500
-"""Ids in one query that is sorted: Prisma does not split those, and SQLite takes 999 values."""
-
-
 async def page(
     client: Prisma,
+    json_records: JsonRecords,
     provider: Provider,
     filters: Filters,
     *,
@@ -37,26 +35,27 @@ async def page(
     limit: int,
     cursor: str | None,
     include_total: bool,
-) -> VideoAnalysisList:
+) -> dict[str, Any]:
+    """What VideoAnalysisList describes, as JSON has it."""
     query = f"list {order} {filters.digest()}"
     place = _decode(cursor, query, order) if cursor is not None else None
     if place is None and not filters and order == "-created_at":
         # The commonest of all lists needs nothing that Prisma cannot say.
-        rows = await client.videoanalysis.find_many(
+        rows = await json_records.find_many(
             take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
         )
     else:
         ids = await _ids(client, provider, filters, order, limit + 1, place)
-        rows = await _rows(client, ids)
+        rows = await _rows(json_records, ids)
     more = len(rows) > limit
     rows = rows[:limit]
-    analyses = await with_relations(client, rows)
-    return VideoAnalysisList.model_construct(
-        analyses=analyses,
-        count=len(analyses),
-        next_cursor=cursors.encode(query, _place(rows[-1], order)) if more else None,
-        total=await total(client, provider, filters) if include_total else None,
-    )
+    next_cursor = cursors.encode(query, _place(rows[-1], order)) if more else None
+    return {
+        "analyses": await records.answers(client, rows),
+        "count": len(rows),
+        "next_cursor": next_cursor,
+        "total": await total(client, provider, filters) if include_total else None,
+    }
 
 
 async def total(client: Prisma, provider: Provider, filters: Filters) -> int:
@@ -81,8 +80,8 @@ async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> li
     for row in by_id.values():
         row.tags, row.people, row.segments = [], [], []
     ids = list(by_id)
-    for start in range(0, len(ids), _AT_ONCE):
-        where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
+    for start in range(0, len(ids), records.AT_ONCE):
+        where: Any = {"analysisId": {"in": ids[start : start + records.AT_ONCE]}}
         order: Any = {"position": "asc"}
         for tag in await client.videotag.find_many(where=where, order=order):
             by_id[tag.analysisId].tags.append(tag)  # type: ignore[union-attr]
@@ -93,12 +92,12 @@ async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> li
     return [records.record(row) for row in rows]
 
 
-async def _rows(client: Prisma, ids: list[str]) -> list[models.VideoAnalysis]:
+async def _rows(json_records: JsonRecords, ids: list[str]) -> list[dict[str, Any]]:
     """In the order of the ids. One that was deleted meanwhile is left out."""
     if not ids:
         return []
-    rows = await client.videoanalysis.find_many(where={"id": {"in": ids}})
-    found = {row.id: row for row in rows}
+    rows = await json_records.find_many(where={"id": {"in": ids}})
+    found = {row["id"]: row for row in rows}
     return [found[id_] for id_ in ids if id_ in found]
 
 
@@ -113,16 +112,8 @@ class Place:
     id: str
 
 
-def _place(row: models.VideoAnalysis, order: Order) -> list[Any]:
-    if order.endswith("created_at"):
-        return [_milliseconds(row.createdAt), row.id]
-    if order.endswith("updated_at"):
-        return [_milliseconds(row.updatedAt), row.id]
-    return [row.recordedDate, row.id]
-
-
-def _milliseconds(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
+def _place(row: Mapping[str, Any], order: Order) -> list[Any]:
+    return [row[order.removeprefix("-")], row["id"]]
 
 
 def _decode(cursor: str, query: str, order: Order) -> Place:

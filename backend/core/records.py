@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from backend.core.search.analysis import index_entry
+from backend.engine import JsonForm
 from backend.models.metadata import SCALARS, Segment
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
-    from prisma import models
+    from prisma import Prisma, models
 
 COLUMNS = {name: name for name in SCALARS} | {
     "recorded_date": "recordedDate",
@@ -23,6 +24,53 @@ COLUMNS = {name: name for name in SCALARS} | {
 RELATIONS = ("tags", "people", "segments")
 
 INCLUDE_RELATIONS: Any = {name: {"order_by": {"position": "asc"}} for name in RELATIONS}
+
+
+JSON_FORM = JsonForm(
+    {
+        "id": "id",
+        "videoId": "video_id",
+        "description": "description",
+        "createdAt": "created_at",
+        "updatedAt": "updated_at",
+        **{COLUMNS[name]: name for name in SCALARS},
+        "extra": "extra",
+        "hasRelations": "has_relations",
+    }
+)
+"""A row as it is answered, but for its relations: `answers` adds them."""
+
+AT_ONCE = 500
+"""Ids in one query that is sorted: Prisma does not split those, and SQLite takes 999 values."""
+
+Answer = dict[str, Any]
+"""What VideoAnalysis describes, as JSON has it."""
+
+
+async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
+    """The rows of JSON_FORM, completed."""
+    related = {row["id"]: row for row in rows if row["has_relations"]}
+    for row in rows:
+        del row["has_relations"]
+        row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
+        row["people"], row["tags"], row["segments"] = [], [], []
+    ids = list(related)
+    for start in range(0, len(ids), AT_ONCE):
+        async for name, id_, value in _relations(client, ids[start : start + AT_ONCE]):
+            related[id_][name].append(value)
+    return rows
+
+
+async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
+    """Name, id of the record, and value of each, in their order."""
+    where: Any = {"analysisId": {"in": ids}}
+    order: Any = {"position": "asc"}
+    for tag in await client.videotag.find_many(where=where, order=order):
+        yield "tags", tag.analysisId, tag.tagName
+    for person in await client.videoperson.find_many(where=where, order=order):
+        yield "people", person.analysisId, person.personName
+    for part in await client.segment.find_many(where=where, order=order):
+        yield "segments", part.analysisId, {"start": part.start, "end": part.end, "text": part.text}
 
 
 def record(row: models.VideoAnalysis) -> VideoAnalysis:

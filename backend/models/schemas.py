@@ -190,9 +190,9 @@ class VideoAnalysis(BaseModel):
     mood: str | None = Field(None, examples=["joyful"])
     event_type: str | None = Field(None, examples=["vacation"])
     duration: float | None = Field(None, description="Seconds.", examples=[82.7])
+    extra: dict[str, Any] = Field({}, examples=[{"camera": "Super 8"}])
     people: list[str] = Field([], examples=[["Grandma Rosa", "Ben"]])
     tags: list[str] = Field([], examples=[["beach", "summer"]])
-    extra: dict[str, Any] = Field({}, examples=[{"camera": "Super 8"}])
     segments: list[Segment] = []
 
 

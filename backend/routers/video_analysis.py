@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from backend.core.json_answer import JsonAnswer
 from backend.core.listing import Order
 from backend.core.openapi import merge_patch_body, problems
 from backend.core.route import ApiRoute
@@ -57,12 +58,12 @@ async def create_video_analysis(
     COLLECTION,
     summary="List descriptions",
     response_description="One page; its `Link` header names the next.",
+    response_model=VideoAnalysisList,
     operation_id="list_video_analyses",
     responses={200: {"headers": {"Link": LINK}}, **problems(instance=COLLECTION)},
 )
 async def list_video_analyses(
     request: Request,
-    response: Response,
     database: Database,
     filters: GivenFilters,
     limit: Annotated[Limit, Query()] = 100,
@@ -77,24 +78,26 @@ async def list_video_analyses(
     include_total: Annotated[
         bool, Query(description="Also count them all.", examples=[True])
     ] = False,
-) -> VideoAnalysisList:
+) -> JsonAnswer:
     """By default the newest first. All filters given must hold."""
     page = await database.list_video_analyses(
         filters, order=order, limit=limit, cursor=cursor, include_total=include_total
     )
-    link_next(request, response, page.next_cursor)
-    return page
+    answer = JsonAnswer(page)
+    link_next(request, answer, page["next_cursor"])
+    return answer
 
 
 @router.get(
     ITEM,
     summary="Read the description of a video",
     response_description="The record.",
+    response_model=VideoAnalysis,
     operation_id="get_video_analysis",
     responses=problems(404, instance=EXAMPLE),
 )
-async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> VideoAnalysis:
-    return await database.get_video_analysis(video_id)
+async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> JsonAnswer:
+    return JsonAnswer(await database.get_video_analysis(video_id))
 
 
 @router.put(
