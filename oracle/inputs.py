@@ -123,7 +123,7 @@ class Inputs:
         if not kind["isList"]:
             return draw()
         items = [draw() for _ in range(self.pick([1, 2, 0, 3]))]
-        return uniform(items) if "CreateMany" in kind["type"] else items
+        return uniform(items) if "Create" in kind["type"] else items
 
     def _is_wanted(self, kind: Mapping[str, Any], depth: int) -> bool:
         if kind["location"] == "fieldRefTypes" or "JsonNull" in kind["type"]:
