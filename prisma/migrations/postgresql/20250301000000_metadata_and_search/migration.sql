@@ -113,8 +113,8 @@ CREATE TABLE "search_document" (
         (array_to_tsvector(array_remove(string_to_array("terms", ' '), ''))) STORED
 );
 CREATE INDEX "search_document_length_idx" ON "search_document" ("length", "video_id" COLLATE "C");
--- A short list of what is not yet sorted in: every search reads it.
-CREATE INDEX "search_document_vector_idx" ON "search_document" USING GIN ("vector") WITH (gin_pending_list_limit = 128);
+-- A short list (KiB) of what is not yet sorted in: every search reads it, and a long one costs each writer less.
+CREATE INDEX "search_document_vector_idx" ON "search_document" USING GIN ("vector") WITH (gin_pending_list_limit = 512);
 
 -- In how many documents each term occurs; the number of documents and their length.
 CREATE TABLE "search_term" ("term" TEXT COLLATE "C" NOT NULL PRIMARY KEY, "documents" INTEGER NOT NULL);
@@ -151,10 +151,13 @@ BEGIN
     total AS (UPDATE "search_total" SET
         "documents" = "search_total"."documents" + (SELECT coalesce(sum("documents"), 0) FROM taken),
         "length" = "search_total"."length" + (SELECT coalesce(sum("length"), 0) FROM taken))
-    INSERT INTO "search_term" ("term", "documents")
-    SELECT u.lexeme COLLATE "C", sum(taken."documents") FROM taken, unnest(taken."vector") AS u
-    GROUP BY 1 HAVING sum(taken."documents") <> 0
-    ON CONFLICT ("term") DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents";
+    UPDATE "search_term" SET "documents" = "search_term"."documents" + counted."documents"
+    FROM (
+        SELECT u."term", sum(taken."documents") AS "documents"
+        FROM taken, unnest(tsvector_to_array(taken."vector")) AS u("term")
+        GROUP BY u."term" HAVING sum(taken."documents") <> 0
+    ) AS counted
+    WHERE "search_term"."term" = counted."term" COLLATE "C";
 END $$;
 
 CREATE FUNCTION "search_count"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
@@ -165,11 +168,12 @@ BEGIN
         VALUES (-1, -OLD."length", OLD."vector") RETURNING "id" INTO change;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        -- Known at once, for the words' beginnings and misspellings to be found; counted later.
+        -- Known at once, for the words' beginnings and misspellings to be found; counted later. Each is looked
+        -- up by itself: a join would read all terms that there are.
         INSERT INTO "search_term" ("term", "documents")
-        SELECT u.lexeme, 0 FROM unnest(NEW."vector") AS u
-        WHERE NOT EXISTS (SELECT FROM "search_term" WHERE "term" = u.lexeme COLLATE "C")
-        ORDER BY u.lexeme COLLATE "C"
+        SELECT u."term", 0 FROM unnest(tsvector_to_array(NEW."vector")) AS u("term")
+        WHERE (SELECT true FROM "search_term" AS t WHERE t."term" = u."term" COLLATE "C") IS NULL
+        ORDER BY u."term" COLLATE "C"
         ON CONFLICT DO NOTHING;
         INSERT INTO "search_change" ("documents", "length", "vector")
         VALUES (1, NEW."length", NEW."vector") RETURNING "id" INTO change;
