@@ -13,6 +13,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -170,11 +171,14 @@ def _template_name(layout: Layout, size: int) -> str:
 async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.copy_records_to_table(
-            "video_analysis",
-            columns=OUR_COLUMNS if layout == "ours" else COLUMNS,
-            records=(_values(row, row.created_at.replace(tzinfo=None), layout) for row in rows),
-        )
+        values = (_values(row, row.created_at.replace(tzinfo=None), layout) for row in rows)
+        # Many transactions: what triggers write and delete again can be cleaned up between.
+        while chunk := list(islice(values, 1_000)):
+            await connection.copy_records_to_table(
+                "video_analysis",
+                columns=OUR_COLUMNS if layout == "ours" else COLUMNS,
+                records=chunk,
+            )
     finally:
         await connection.close()
 
