@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.core.search import query as asking
 from tests.service.conftest import Database
 
 pytestmark = pytest.mark.anyio
@@ -179,6 +180,30 @@ async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClien
     assert scores == sorted(scores, reverse=True)
 
 
+async def test_a_rare_word_is_found_beside_one_that_too_many_have(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "TOO_MANY", 10)
+    monkeypatch.setattr(asking, "SHORTEST", 10)
+    for number in range(30):
+        await post(client, f"common{number:02}", description="a dog plays")
+    await post(client, "rare", description="a heron" + " and other birds near the water" * 5)
+    params = {"q": "dog heron", "limit": 4}
+    first = (await client.get("/api/search", params=params)).json()
+    shown = [result["video_id"] for result in first["results"]]
+    assert shown == ["rare", "common00", "common01", "common02"]
+    params["cursor"] = first["next_cursor"]
+    second = (await client.get("/api/search", params=params)).json()
+    assert [r["video_id"] for r in second["results"]] == [f"common{n:02}" for n in range(3, 7)]
+
+
+async def test_a_word_said_twice_weighs_twice(client: httpx.AsyncClient) -> None:
+    await post(client, "one", description="a dog on the sand")
+    await post(client, "two", description="a cat on the sand")
+    assert await ids(client, "dog cat cat.") == ["two", "one"]
+    assert await ids(client, "dog cat dog.") == ["one", "two"]
+
+
 async def test_pages_show_each_untouched_result_once_while_others_write(
     client: httpx.AsyncClient,
 ) -> None:
@@ -217,17 +242,24 @@ async def test_a_forged_cursor_is_refused_or_harmless(client: httpx.AsyncClient)
 
     query = f"search family {Filters().digest()}"
     for slots in (
-        [[1, [["family'", 1]]]],
-        [[1, [['fam" OR "x', 1]]]],
-        [[1, []]],
-        [[-1, [["a", 1]]]],
+        [[1, 1, [["family'", 1]]]],
+        [[1, 1, [['fam" OR "x', 1]]]],
+        [[1, 1, []]],
+        [[-1, 1, [["a", 1]]]],
+        [[1, -1, [["a", 1]]]],
+        [[1, [["a", 1]]]],
         [["x"]],
         7,
     ):
         cursor = cursors.encode(query, [1.0, "v", 6, 40, 0.0, slots])
         answer = await client.get("/api/search", params={"q": "family", "cursor": cursor})
         assert answer.status_code == 422, slots
-    for slots in ([[3, [["famili", 1]]]], [[0, [["famili", 0.5], ["x", 1e8]]]], []):
+    for slots in (
+        [[3, 1, [["famili", 1]]]],
+        [[0, 2**52, [["famili", 0.5], ["x", 1e8]]]],
+        [[0, 0, [["famili", 1]]]],
+        [],
+    ):
         for documents in (0, 1, 2**40):
             cursor = cursors.encode(query, [9.0, "v", documents, 40, 0.0, slots])
             answer = await client.get("/api/search", params={"q": "family", "cursor": cursor})

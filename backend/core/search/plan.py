@@ -35,6 +35,8 @@ class Slot:
     """Terms and their weight: 1 for the word itself."""
     documents: int
     """How many documents have one of them."""
+    times: int = 1
+    """How often the question has the word."""
 
 
 Formula: TypeAlias = "int | tuple[str, list[Formula]]"
@@ -47,20 +49,21 @@ class Weighed:
     others write meanwhile does not change the score of what they do not touch."""
 
     slots: tuple[tuple[tuple[tuple[str, float], ...], float], ...]
-    """Terms with their weights, and the slot's own weight (inverse document frequency)."""
+    """Terms with their weights, and the slot's own weight (see weight())."""
     average: float
     """Words per document."""
 
 
-def inverse_frequency(total: int, documents: int) -> float:
-    documents = min(documents, total)
-    return round(math.log(1 + (total - documents + 0.5) / (documents + 0.5)), 6)
+def weight(slot: Slot, total: int) -> float:
+    """The inverse document frequency, as often as the question has the word."""
+    documents = min(slot.documents, total)
+    return round(slot.times * math.log(1 + (total - documents + 0.5) / (documents + 0.5)), 6)
 
 
 def weigh(slots: Sequence[Slot], total: int, length: int) -> Weighed:
     rarest = sorted(slots, key=lambda slot: (slot.documents, slot.terms))[:MOST_SLOTS]
     return Weighed(
-        tuple((slot.terms, inverse_frequency(total, slot.documents)) for slot in rarest),
+        tuple((slot.terms, weight(slot, total)) for slot in rarest),
         round(length / total, 6) if total else 1.0,
     )
 
@@ -80,14 +83,14 @@ def deciding(slots: Sequence[Slot]) -> list[Slot]:
 def thresholds(slots: Sequence[Slot], total: int) -> list[tuple[float, float]]:
     """For the deciding slots: each sum of weights that a document may reach, the greatest first,
     with how many documents reach it, were the words strewn by chance."""
-    weights = [inverse_frequency(total, slot.documents) for slot in slots]
+    weights = [weight(slot, total) for slot in slots]
     shares = [min(slot.documents / total, 1.0) if total else 0.0 for slot in slots]
     sums: list[tuple[float, float]] = [(0.0, float(total))]
-    for weight, share in zip(weights, shares, strict=True):
+    for own, share in zip(weights, shares, strict=True):
         sums = [
             entry
             for reached, expected in sums
-            for entry in ((reached + weight, expected * share), (reached, expected * (1 - share)))
+            for entry in ((reached + own, expected * share), (reached, expected * (1 - share)))
         ]
     sums = sorted(entry for entry in sums if entry[0] > 0)
     sums.reverse()
@@ -100,7 +103,7 @@ def thresholds(slots: Sequence[Slot], total: int) -> list[tuple[float, float]]:
 
 def formula(slots: Sequence[Slot], total: int, threshold: float) -> Formula:
     """What a document must have for its weights to reach the threshold."""
-    weights = [inverse_frequency(total, slot.documents) for slot in slots]
+    weights = [weight(slot, total) for slot in slots]
     rest = [sum(weights[at:]) for at in range(len(weights) + 1)]
 
     def reach(at: int, missing: float) -> Formula | bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
@@ -103,10 +104,12 @@ class Search:
     async def _read(self, text: str) -> Question:
         found = list(words(text))
         wanted: dict[str, str] = {}
+        times: Counter[str] = Counter()
         for word in found:
             term = term_of(word.folded)
             if term is not None:
                 wanted[term] = word.folded
+                times[term] += 1
         open_word = found[-1].folded if found and found[-1].end == len(text) else None
         totals: Any = await self._client.query_first(self._sql.STATISTICS)
         documents, length = int(totals["documents"]), int(totals["length"])
@@ -120,7 +123,7 @@ class Search:
                 alternatives = await self._corrections(folded, term, known)
             if alternatives:
                 least = known.get(term) or sum(known[other] for other, _ in alternatives)
-                slots.append(Slot(tuple(alternatives), min(least, documents)))
+                slots.append(Slot(tuple(alternatives), min(least, documents), times[term]))
         return Question(slots, documents, length, 0.0)
 
     async def _frequencies(self, terms: Iterable[str]) -> dict[str, int]:
@@ -188,31 +191,40 @@ class Search:
                 return rank(few, weighed), question
         deciding = plan.deciding(slots)
         steps = plan.thresholds(deciding, total)
+        enough = [step for step in steps if step[1] <= plan.WANTED]
+        asked = [*enough[-1:], *steps[len(enough) :]]
         if question.threshold:
-            steps = [step for step in steps if abs(step[0] - question.threshold) < 1e-6][:1]
-        else:
-            enough = [step for step in steps if step[1] <= plan.WANTED]
-            steps = [*enough[-1:], *steps[len(enough) :]]
+            asked = [step for step in asked if abs(step[0] - question.threshold) < 1e-6][:1]
         hits: list[Hit] = []
         chosen, looked_at = question.threshold, 0.0
-        for threshold, expected in steps:
+        for threshold, expected in asked:
             # The next step must promise more, or it is not worth asking.
             if hits and expected < 2 * looked_at:
                 continue
             formula = plan.formula(deciding, total, threshold)
-            lines = await self._named(formula, deciding, filters, expected)
+            if expected <= TOO_MANY:
+                lines = await self._lines(*self._sql.candidates(formula, deciding, filters))
+            else:
+                higher = [step[0] for step in steps if step[1] <= TOO_MANY]
+                better = plan.formula(deciding, total, higher[-1]) if higher else None
+                lines = await self._best_lines(formula, better, deciding, filters)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
         return hits, Question(slots, total, question.length, chosen)
 
-    async def _named(
-        self, formula: plan.Formula, deciding: list[Slot], filters: Filters, expected: float
+    async def _best_lines(
+        self,
+        formula: plan.Formula,
+        better: plan.Formula | None,
+        deciding: list[Slot],
+        filters: Filters,
     ) -> list[str]:
-        """The lines of the documents that a formula names; of too many, of the best of them."""
-        if expected <= TOO_MANY:
-            return await self._lines(*self._sql.candidates(formula, deciding, filters))
+        """Of the too many that a formula names: all that a better one names, the shortest, and
+        those that repeat the rarest word."""
         lines = await self._lines(*self._sql.shortest(formula, deciding, filters, SHORTEST))
+        if better is not None:
+            lines += await self._lines(*self._sql.candidates(better, deciding, filters))
         repeating = await self._repeating(deciding[0])
         if repeating is not None:
             both: plan.Formula = ("and", [formula, len(deciding)])
@@ -288,7 +300,9 @@ def _segments(analysis: VideoAnalysis, terms: set[str]) -> list[SegmentMatch]:
 
 
 def _place(question: Question, last: Hit) -> list[Any]:
-    slots = [[slot.documents, [list(term) for term in slot.terms]] for slot in question.slots]
+    slots = [
+        [slot.documents, slot.times, [list(term) for term in slot.terms]] for slot in question.slots
+    ]
     return [
         last.score,
         last.video_id,
@@ -305,8 +319,8 @@ def _decode(cursor: str, query: str) -> tuple[Question, Hit]:
         score, video_id, documents, length, threshold, slots = place
         question = Question(
             [
-                Slot(tuple((_term(t), _number(w)) for t, w in terms), _whole(count))
-                for count, terms in slots
+                Slot(tuple((_term(t), _number(w)) for t, w in terms), _whole(count), _whole(times))
+                for count, times, terms in slots
             ],
             _whole(documents),
             _whole(length),
