@@ -2,8 +2,8 @@
 
     python bench/search_latency.py DATA.ndjson [--url URL] [--videos 100000] [--requests 400]
 
-Stores `--videos` descriptions, the real ones and recombinations of their sentences, with tags,
-people and places, in an empty database (or uses what is there), serves them with one worker, and
+Stores `--videos` descriptions, the real ones and recombinations of their sentences, with segments
+and metadata, in an empty database (or uses what is there), serves them with one worker, and
 asks over HTTP. Printed: median, p95 and the longest, in milliseconds.
 """
 
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,28 +26,42 @@ import httpx
 
 from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
-from bench.known_item import SCHEMA, garbled, store
+from bench.known_item import SCHEMA, garbled, read, store
 
 CONCURRENCY = 4
 PLACES = ["Lisbon", "Porto", "Rio", "Oslo", "Kyoto", "Lima", "Cairo", "Turin"]
+COUNTRIES = ["Portugal", "Portugal", "Brazil", "Norway", "Japan", "Peru", "Egypt", "Italy"]
+MOODS = ["calm", "happy", "wild", "sad"]
+EVENTS = ["birthday", "vacation", "sports", "everyday"]
 
 
 def scaled(videos: list[Any], number: int) -> Iterator[Any]:
     choose = random.Random(1)
     sentences = [part["text"] for video in videos for part in video["segments"]]
     for at in range(number):
-        real = videos[at] if at < len(videos) else None
-        text = (
-            real["description"]
-            if real
-            else " ".join(choose.choices(sentences, k=choose.randint(2, 5)))
-        )
+        if at < len(videos):
+            text, segments = videos[at]["description"], videos[at]["segments"]
+        else:
+            texts = choose.choices(sentences, k=choose.randint(2, 5))
+            text = " ".join(texts)
+            segments = [
+                {"start": 10.0 * n, "end": 10.0 * n + 9, "text": part}
+                for n, part in enumerate(texts)
+            ]
+        place = choose.randrange(len(PLACES))
+        day = date(2000, 1, 1) + timedelta(days=choose.randrange(9000))
         yield {
             "video_id": f"b{at:07}",
             "description": text,
-            "tags": [f"tag{int(choose.expovariate(0.1))}" for _ in range(2)],
+            "segments": segments,
+            "tags": list(dict.fromkeys(f"tag{int(choose.expovariate(0.1))}" for _ in range(2))),
             "people": [f"person{int(choose.expovariate(0.02))}"],
-            "location": choose.choice(PLACES),
+            "location": PLACES[place],
+            "country": COUNTRIES[place],
+            "mood": choose.choice(MOODS),
+            "event_type": choose.choice(EVENTS),
+            "duration": round(choose.uniform(5, 200), 2),
+            **({"recorded_date": day.isoformat()} if choose.random() < 0.9 else {}),
         }
 
 
@@ -149,7 +163,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=100_000)
     parser.add_argument("--requests", type=int, default=400)
     options = parser.parse_args()
-    videos = [json.loads(line) for line in options.data.open(encoding="utf-8")]
+    videos = read(options.data)
     with tempfile.TemporaryDirectory() as folder:
         url = options.url or f"file:{folder}/bench.db"
         asyncio.run(fill(url, videos, options.videos))
