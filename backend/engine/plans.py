@@ -117,6 +117,7 @@ class PlanCache:
     def close(self) -> None:
         """Let go of the compiler and its thread, for good."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        self._store.close()
         if self._compiler is not None:
             self._compiler.close()
             self._compiler = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,8 @@ async def test_shapes_with_literals_never_push_out_the_others(
 
 
 async def test_a_new_process_compiles_nothing_that_an_earlier_one_has(
-    everything: Any, sqlite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    everything: Any, sqlite_file: Path, cache: Path
 ) -> None:
-    monkeypatch.setattr(plan_store, "cache_folder", lambda: tmp_path / "cache")
     made = []
     for _ in range(2):
         async with in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"}) as db:
@@ -71,35 +72,73 @@ def count_of(path: Path) -> int:
     return count
 
 
-@pytest.mark.parametrize(
-    "spoil", [b"not json\n", b'{"shape": "x"}\n', b"[]\n", b"\xff\xfe\n", b'{"sh']
-)
-async def test_a_spoilt_line_of_the_store_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: bytes
-) -> None:
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(plan_store, "cache_folder", lambda: tmp_path / "cache")
-    PlanStore(["a"]).add("first", {"type": "unit"})
-    (file,) = (tmp_path / "cache/plans").iterdir()
-    file.write_bytes(
-        spoil + file.read_bytes() if spoil.endswith(b"\n") else file.read_bytes() + spoil
-    )
-    store = PlanStore(["a"])
-    assert store.find("first") == {"type": "unit"}
-    assert PlanStore(["b"]).find("first") is None
+    return tmp_path / "cache" / "plans"
 
 
-async def test_a_folder_that_others_may_write_in_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan_store, "cache_folder", lambda: tmp_path / "cache")
-    PlanStore(["a"]).add("first", {"type": "unit"})
-    (tmp_path / "cache/plans").chmod(0o777)
-    store = PlanStore(["a"])
-    assert store.find("first") is None
-    store.add("second", {"type": "unit"})
-    assert store.find("second") == {"type": "unit"}
-    (tmp_path / "cache/plans").chmod(0o700)
-    assert PlanStore(["a"]).find("second") is None
+def found(made_from: str, shape: str) -> Any:
+    """By a process of its own, as it were."""
+    with closing(PlanStore([made_from])) as store:
+        return store.find(shape)
+
+
+def add(made_from: str, shape: str, plan: dict[str, Any]) -> None:
+    with closing(PlanStore([made_from])) as store:
+        store.add(shape, plan)
+
+
+def test_a_plan_is_found_only_for_what_it_was_made_from(cache: Path) -> None:
+    add("a", "first", {"type": "unit"})
+    add("a", "first", {"type": "unit"})
+    assert found("a", "first") == {"type": "unit"}
+    assert found("b", "first") is None
+    assert found("a", "second") is None
+
+
+def test_a_spoilt_plan_is_passed_over(cache: Path) -> None:
+    add("a", "first", {"type": "unit"})
+    add("a", "second", {"type": "unit"})
+    for spoilt in ('{"ty', "[]", "", b"\xff\xfe"):
+        with closing(sqlite3.connect(cache / "plans.db")) as database, database:
+            database.execute("UPDATE plan SET tree = ? WHERE id = 1", (spoilt,))
+        assert found("a", "first") is None
+        assert found("a", "second") == {"type": "unit"}
+
+
+def test_a_file_that_is_no_database_is_replaced(cache: Path) -> None:
+    add("a", "first", {"type": "unit"})
+    (cache / "plans.db").write_bytes(b"not a database, but as long as one" * 200)
+    assert found("a", "first") is None
+    add("a", "first", {"type": "unit"})
+    assert found("a", "first") == {"type": "unit"}
+
+
+def test_the_oldest_plans_make_room(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_store, "_MAKE_ROOM", plan_store._MAKE_ROOM.replace("5000", "3"))
+    for number in range(5):
+        add("a", str(number), {"number": number})
+    assert [found("a", str(number)) is not None for number in range(5)] == [False] * 2 + [True] * 3
+
+
+def test_processes_share_the_store(cache: Path) -> None:
+    with closing(PlanStore(["a"])) as one, closing(PlanStore(["a"])) as other:
+        assert other.find("first") is None
+        one.add("first", {"type": "unit"})
+        assert other.find("first") == {"type": "unit"}
+        other.add("second", {"type": "unit"})
+        assert one.find("second") == {"type": "unit"}
+
+
+def test_a_folder_that_others_may_write_in_is_not_used(cache: Path) -> None:
+    add("a", "first", {"type": "unit"})
+    cache.chmod(0o777)
+    assert found("a", "first") is None
+    add("a", "second", {"type": "unit"})
+    cache.chmod(0o700)
+    assert found("a", "first") == {"type": "unit"}
+    assert found("a", "second") is None
 
 
 async def test_an_invalid_query_is_refused_each_time(db: Any, everything: Any) -> None:
