@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.engine import JsonForm, JsonRecords
+from backend.engine import JsonForm, JsonRecords, in_process
 from tests.engine.client.test_types import values
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("world", ["types"])]
@@ -91,3 +94,76 @@ async def test_errors_and_transactions_are_those_of_the_client(
         assert await inside.find_unique({"id": made.id}) == {"text": "inside"}
     with pytest.raises(errors.FieldNotFoundError):
         await JsonRecords(db, package.models.Scalars, form).find_unique({"nope": 1})
+
+
+KEYED = JsonForm({"group": "note", "key": "id"})
+
+
+async def store(db: Any, keys: Iterable[str]) -> None:
+    await db.mapped.create_many([{"key": key, "select": 1, "group": key.upper()} for key in keys])
+
+
+async def test_finds_of_one_turn_are_one_query(db: Any, package: Any) -> None:
+    keys = [f"user {number}" for number in range(70)]
+    await store(db, keys)
+    records = JsonRecords(db, package.models.Mapped, KEYED)
+    before = await statements(db)
+
+    found = await asyncio.gather(
+        *(records.find_unique({"key": key}) for key in [*keys, keys[0], keys[69]])
+    )
+
+    assert found[:70] == [{"note": key.upper(), "id": key} for key in keys]
+    assert found[70:] == [found[0], found[69]]
+    assert found[71] is not found[69], "each caller may change its own"
+    assert await statements(db) - before == 2, "64 at once"
+
+
+async def statements(db: Any) -> int:
+    [count] = [
+        each.value.count
+        for each in (await db.get_metrics()).histograms
+        if each.key == "prisma_datasource_queries_duration_histogram_ms"
+    ]
+    return int(count)
+
+
+async def test_a_cancelled_find_leaves_the_others(db: Any, package: Any) -> None:
+    await store(db, ["a"])
+    records = JsonRecords(db, package.models.Mapped, KEYED)
+    tasks = [asyncio.create_task(records.find_unique({"key": key})) for key in ("a", "a", "b")]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert outcomes[1:] == [{"note": "A", "id": "a"}, None]
+
+
+async def test_a_value_that_is_refused_fails_alone(db: Any, package: Any, errors: Any) -> None:
+    await store(db, ["a"])
+    records = JsonRecords(db, package.models.Mapped, KEYED)
+    no_utf8 = "\ud800"
+    outcomes = await asyncio.gather(
+        *(records.find_unique({"key": key}) for key in ("a", no_utf8, "b")),
+        return_exceptions=True,
+    )
+    assert outcomes[0] == {"note": "A", "id": "a"}
+    assert isinstance(outcomes[1], errors.DataError)
+    assert outcomes[2] is None
+
+
+async def test_a_column_that_ignores_case_finds_what_was_meant(
+    package: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "db").touch()
+    async with in_process(package.Prisma)(datasource={"url": f"file:{tmp_path}/db"}) as db:
+        await db.execute_raw(
+            'CREATE TABLE "weird table" ("the key" TEXT PRIMARY KEY COLLATE NOCASE,'
+            ' "select" INTEGER NOT NULL, "group" TEXT)'
+        )
+        await store(db, ["Ann"])
+        records = JsonRecords(db, package.models.Mapped, KEYED)
+        outcomes = await asyncio.gather(
+            *(records.find_unique({"key": key}) for key in ("ann", "Ann", "b"))
+        )
+        assert outcomes == [{"note": "ANN", "id": "Ann"}, {"note": "ANN", "id": "Ann"}, None]
