@@ -64,6 +64,11 @@ class PostgreSQLDriver(Driver):
     def decoder(self, field_type: FieldType) -> Decoder | None:
         return values.decoder(field_type)
 
+    def json_decoder(self, field_type: FieldType) -> Decoder | None:
+        if field_type["type"] == "datetime" and field_type["arity"] != "list":
+            return values.json_datetime
+        return super().json_decoder(field_type)
+
     async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         # Through PgBouncer, the server's session that prepares a statement is sure to be the one
         # that executes it only within a transaction.

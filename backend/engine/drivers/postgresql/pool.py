@@ -43,11 +43,21 @@ class Pool:
         """An idle session, or a new one, or the first that is released.
 
         Raises TimeoutError, or the DriverError of a session that could not be opened."""
-        async with asyncio.timeout(timeout):
-            session = self.take()
-            if session is None:
-                session = await self._open_or_wait()
+        session = self.take()
+        if session is not None:
             return session
+        if self._closed:
+            raise DriverError("ConnectionClosed")
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        if self._size < self._limit:
+            self._size += 1
+        else:
+            session = await self._wait(loop, deadline)
+            if session is not None:
+                return session
+        async with asyncio.timeout_at(deadline):
+            return await self._open()
 
     def release(self, session: Session) -> None:
         if session.is_closed or self._closed:
@@ -83,21 +93,23 @@ class Pool:
             "connections_idle": idle,
         }
 
-    async def _open_or_wait(self) -> Session:
-        if self._closed:
-            raise DriverError("ConnectionClosed")
-        if self._size < self._limit:
-            self._size += 1
-            return await self._open()
-        waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+    async def _wait(
+        self, loop: asyncio.AbstractEventLoop, deadline: float | None
+    ) -> Session | None:
+        """The session that is handed on, or None: a place to open one in."""
+        waiter: asyncio.Future[Session | None] = loop.create_future()
         self._waiting.append(waiter)
+        # asyncio.timeout would cost as much as a short query.
+        timer = None if deadline is None else loop.call_at(deadline, _give_up, waiter)
         try:
-            session = await waiter
+            return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._return_unused(waiter.result())
             raise
-        return session or await self._open()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _open(self) -> Session:
         """In a place that is already counted."""
@@ -156,3 +168,8 @@ class Pool:
             raise
         else:
             self.release(session)
+
+
+def _give_up(waiter: asyncio.Future[Session | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())

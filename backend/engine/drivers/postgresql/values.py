@@ -233,6 +233,12 @@ def decoder(field_type: FieldType) -> Decoder | None:
     return lambda values: [None if value is None else decode(value) for value in values]
 
 
+def json_datetime(value: Any) -> str:
+    """As `Driver.json_decoder` wants it."""
+    moment = value if type(value) is datetime else _client_datetime(value)
+    return moment.isoformat("T", "milliseconds")[:23] + "Z"  # UTC, with its offset or without
+
+
 def _client_decimal(value: Any) -> Decimal:
     """Without the zeros that the column's scale adds, as Prisma has it."""
     if type(value) is not Decimal:
