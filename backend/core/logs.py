@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -118,10 +119,9 @@ class Event:
         if handler is None:
             self._logger.info(self._message, extra={"fields": fields})
             return
-        line = handler.lines.line(time(), "INFO", self._logger.name, self._message, fields)
-        with handler.lock:
-            handler.stream.write(line + "\n")
-            handler.stream.flush()
+        handler.write_soon(
+            handler.lines.line(time(), "INFO", self._logger.name, self._message, fields)
+        )
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
@@ -131,6 +131,33 @@ class LineHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self.lines = lines
         self.setFormatter(lines)
+        self._waiting: list[str] = []
+
+    def write_soon(self, line: str) -> None:
+        """With all others of this turn of the event loop by one call of the system, which costs
+        twice as much as making a line."""
+        with self.lock:
+            self._waiting.append(line)
+            if len(self._waiting) > 1:
+                return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            loop.call_soon(self.flush)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.flush()  # in their order
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Also called when the process ends, by logging."""
+        with self.lock:
+            if self._waiting:
+                lines, self._waiting = self._waiting, []
+                self.stream.write("\n".join(lines) + "\n")
+            super().flush()
 
 
 def _only_handler(logger: logging.Logger) -> LineHandler | None:
