@@ -9,6 +9,8 @@ import json
 import zlib
 from typing import Any
 
+import orjson
+
 from backend.core.errors import FieldError, InvalidRequest
 
 LONGEST = 8_000
@@ -19,7 +21,7 @@ _SHORT = 300
 
 def encode(query: str, place: list[Any]) -> str:
     """`query` says to what the place belongs: decode() with another one refuses it."""
-    text = json.dumps([_FORMAT, query, *place], separators=(",", ":")).encode()
+    text = orjson.dumps([_FORMAT, query, *place])
     if len(text) > _SHORT:
         text = zlib.compress(text, 6)
     return base64.urlsafe_b64encode(text).decode().rstrip("=")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 
@@ -40,5 +41,10 @@ class Filters:
 
     def digest(self) -> str:
         """Equal for equal filters: a cursor says by it to which query it belongs."""
-        text = json.dumps(dict(self.given()), default=str, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _digest(self)
+
+
+@lru_cache(maxsize=1024)
+def _digest(filters: Filters) -> str:
+    text = json.dumps(dict(filters.given()), default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request, Response
 from pydantic import Field, StringConstraints
@@ -28,7 +29,14 @@ LINK: dict[str, Any] = {
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
     if cursor is None:
         return
-    others = [item for item in request.query_params.multi_items() if item[0] != "cursor"]
-    path = quote(request.scope.get("root_path", "") + request.scope["path"])
-    query = urlencode([*others, ("cursor", cursor)])
-    response.headers["Link"] = f'<{path}?{query}>; rel="next"'
+    scope = request.scope
+    start = _start(scope.get("root_path", "") + scope["path"], scope["query_string"])
+    response.headers["Link"] = f'<{start}{cursor}>; rel="next"'
+
+
+@lru_cache(maxsize=256)
+def _start(path: str, query_string: bytes) -> str:
+    """Of the next page's address, up to its cursor."""
+    given = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    others = [item for item in given if item[0] != "cursor"]
+    return f"{quote(path)}?{urlencode([*others, ('cursor', '')])}"
