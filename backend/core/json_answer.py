@@ -15,6 +15,16 @@ class JsonAnswer(Response):
 
     media_type = "application/json"
 
+    def __init__(self, content: Any, status_code: int = 200) -> None:
+        # What Response would find out by itself, at a tenth of the cost of a short answer.
+        self.status_code = status_code
+        self.background = None
+        self.body = body = self.render(content)
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
+
     def render(self, content: Any) -> bytes:
         try:
             return orjson.dumps(content)

@@ -18,7 +18,7 @@ from backend.engine import JsonRecords
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
-    from prisma import Prisma, models
+    from prisma import Prisma
 
 Order = Literal[
     "-created_at", "created_at", "-updated_at", "updated_at", "-recorded_date", "recorded_date"
@@ -71,25 +71,7 @@ async def by_video_ids(client: Prisma, video_ids: Iterable[str]) -> dict[str, Vi
     """Those that there are, by their video_id."""
     wanted = list(video_ids)
     rows = await client.videoanalysis.find_many(where={"videoId": {"in": wanted}})
-    return {found.video_id: found for found in await with_relations(client, rows)}
-
-
-async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
-    """The records of rows that were read without their relations."""
-    by_id = {row.id: row for row in rows if row.hasRelations}
-    for row in by_id.values():
-        row.tags, row.people, row.segments = [], [], []
-    ids = list(by_id)
-    for start in range(0, len(ids), records.AT_ONCE):
-        where: Any = {"analysisId": {"in": ids[start : start + records.AT_ONCE]}}
-        order: Any = {"position": "asc"}
-        for tag in await client.videotag.find_many(where=where, order=order):
-            by_id[tag.analysisId].tags.append(tag)  # type: ignore[union-attr]
-        for person in await client.videoperson.find_many(where=where, order=order):
-            by_id[person.analysisId].people.append(person)  # type: ignore[union-attr]
-        for segment in await client.segment.find_many(where=where, order=order):
-            by_id[segment.analysisId].segments.append(segment)  # type: ignore[union-attr]
-    return [records.record(row) for row in rows]
+    return {found.video_id: found for found in await records.with_relations(client, rows)}
 
 
 async def _rows(json_records: JsonRecords, ids: list[str]) -> list[dict[str, Any]]:

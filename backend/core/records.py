@@ -40,7 +40,7 @@ JSON_FORM = JsonForm(
 )
 """A row as it is answered, but for its relations: `answers` adds them."""
 
-AT_ONCE = 500
+_AT_ONCE = 500
 """Ids in one query that is sorted: Prisma does not split those, and SQLite takes 999 values."""
 
 Answer = dict[str, Any]
@@ -54,44 +54,55 @@ async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
         del row["has_relations"]
         row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
         row["people"], row["tags"], row["segments"] = [], [], []
-    ids = list(related)
-    for start in range(0, len(ids), AT_ONCE):
-        async for name, id_, value in _relations(client, ids[start : start + AT_ONCE]):
-            related[id_][name].append(value)
+    async for name, id_, value in _relations(client, list(related)):
+        related[id_][name].append(value)
     return rows
+
+
+async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
+    """The records of rows that were read without their relations."""
+    related: dict[str, Related] = {row.id: _no_relations() for row in rows if row.hasRelations}
+    async for name, id_, value in _relations(client, list(related)):
+        related[id_][name].append(value)
+    return [_record(row, related.get(row.id) or _no_relations()) for row in rows]
 
 
 async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
     """Name, id of the record, and value of each, in their order."""
-    where: Any = {"analysisId": {"in": ids}}
     order: Any = {"position": "asc"}
-    for tag in await client.videotag.find_many(where=where, order=order):
-        yield "tags", tag.analysisId, tag.tagName
-    for person in await client.videoperson.find_many(where=where, order=order):
-        yield "people", person.analysisId, person.personName
-    for part in await client.segment.find_many(where=where, order=order):
-        yield "segments", part.analysisId, {"start": part.start, "end": part.end, "text": part.text}
+    for start in range(0, len(ids), _AT_ONCE):
+        where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
+        for tag in await client.videotag.find_many(where=where, order=order):
+            yield "tags", tag.analysisId, tag.tagName
+        for person in await client.videoperson.find_many(where=where, order=order):
+            yield "people", person.analysisId, person.personName
+        for part in await client.segment.find_many(where=where, order=order):
+            yield "segments", part.analysisId, _segment(part)
+
+
+Related = dict[str, list[Any]]
+"""Tags, people and segments, as VideoAnalysis has them."""
+
+
+def _no_relations() -> Related:
+    return {name: [] for name in RELATIONS}
 
 
 def record(row: models.VideoAnalysis) -> VideoAnalysis:
     """`row` with its relations, unless it has none. Already valid: it was checked on its way in."""
-    if not row.hasRelations:
-        return _record(row, [], [], [])
-    return _record(
-        row,
-        [tag.tagName for tag in row.tags or ()],
-        [person.personName for person in row.people or ()],
-        [segment(part) for part in row.segments or ()],
-    )
+    related: Related = {
+        "tags": [tag.tagName for tag in row.tags or ()],
+        "people": [person.personName for person in row.people or ()],
+        "segments": [_segment(part) for part in row.segments or ()],
+    }
+    return _record(row, related if row.hasRelations else _no_relations())
 
 
-def segment(row: models.Segment) -> Segment:
-    return Segment.model_construct(start=row.start, end=row.end, text=row.text)
+def _segment(row: models.Segment) -> dict[str, Any]:
+    return {"start": row.start, "end": row.end, "text": row.text}
 
 
-def _record(
-    row: models.VideoAnalysis, tags: list[str], people: list[str], segments: list[Segment]
-) -> VideoAnalysis:
+def _record(row: models.VideoAnalysis, related: Related) -> VideoAnalysis:
     return VideoAnalysis.model_construct(
         id=row.id,
         video_id=row.videoId,
@@ -106,10 +117,10 @@ def _record(
         mood=row.mood,
         event_type=row.eventType,
         duration=row.duration,
-        people=people,
-        tags=tags,
+        people=related["people"],
+        tags=related["tags"],
         extra=json.loads(row.extra) if row.extra else {},
-        segments=segments,
+        segments=[Segment.model_construct(**part) for part in related["segments"]],
     )
 
 

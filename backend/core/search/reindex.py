@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from backend.core import listing, records
+from backend.core import records
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def reindex(client: Prisma) -> int:
         if not rows:
             return total
         after = rows[-1].id
-        found = await listing.with_relations(client, rows)
+        found = await records.with_relations(client, rows)
         await asyncio.gather(*(_index(client, record) for record in found))
         total += len(found)
 

@@ -19,6 +19,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -233,8 +234,9 @@ def decoder(field_type: FieldType) -> Decoder | None:
     return lambda values: [None if value is None else decode(value) for value in values]
 
 
+@lru_cache(maxsize=4096)
 def json_datetime(value: Any) -> str:
-    """As `Driver.json_decoder` wants it."""
+    """As `Driver.json_decoder` wants it. The newest records are read over and over."""
     moment = value if type(value) is datetime else _client_datetime(value)
     return moment.isoformat("T", "milliseconds")[:23] + "Z"  # UTC, with its offset or without
 
