@@ -88,7 +88,7 @@ async def ours(url: str, videos: Sequence[Any], asked: Sequence[Question]) -> li
         answers = []
         for _, text in asked:
             page = await database.search(text, limit=DEPTH)
-            answers.append([result.video_id for result in page.results])
+            answers.append([result["video_id"] for result in page["results"]])
         return answers
     finally:
         await database.disconnect()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from backend.commands import CommandError
 from backend.core.config import load_settings
@@ -69,5 +70,5 @@ def on_database(work: Callable[[DatabaseService], Awaitable[T]]) -> T:
         raise CommandError(str(error)) from error
 
 
-def say_json(answer: BaseModel) -> None:
-    print(answer.model_dump_json(indent=2))
+def say_json(answer: BaseModel | dict[str, Any]) -> None:
+    print(to_json(answer, indent=2).decode())

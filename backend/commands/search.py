@@ -36,10 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(page)
         return 0
-    for result in page.results:
-        print(f"{result.score:8.3f}  {result.video_id}")
-        shown = result.snippet.replace("<mark>", "[").replace("</mark>", "]")
+    for result in page["results"]:
+        print(f"{result['score']:8.3f}  {result['video_id']}")
+        shown = result["snippet"].replace("<mark>", "[").replace("</mark>", "]")
         print(f"          {' '.join(unescape(shown).split())}")
-    if not page.results:
+    if not page["results"]:
         print("Nothing found")
     return 0

@@ -38,7 +38,6 @@ from backend.models.schemas import (
     VideoAnalysisCreate,
     VideoAnalysisPatch,
 )
-from backend.models.search import SearchPage
 from backend.models.stats import Stats
 
 if TYPE_CHECKING:
@@ -187,9 +186,10 @@ class DatabaseService:
     @_translated
     async def search(
         self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
-    ) -> SearchPage:
+    ) -> dict[str, Any]:
+        """What SearchPage describes, as JSON has it."""
         return await Search(self._client, self.provider).page(
-            text, filters, limit=limit, cursor=cursor
+            self._records, text, filters, limit=limit, cursor=cursor
         )
 
     @_translated

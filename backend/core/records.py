@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from backend.core.search.analysis import index_entry
-from backend.engine import JsonForm
+from backend.engine import JsonForm, JsonRecords
 from backend.models.metadata import SCALARS, Segment
 from backend.models.schemas import VideoAnalysis
 
@@ -69,16 +69,24 @@ async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> li
 
 async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
     """Name, id of the record, and value of each, in their order."""
+    from prisma import models
+
     order: Any = {"position": "asc"}
     for start in range(0, len(ids), _AT_ONCE):
         where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
-        for tag in await client.videotag.find_many(where=where, order=order):
-            yield "tags", tag.analysisId, tag.tagName
-        for person in await client.videoperson.find_many(where=where, order=order):
-            yield "people", person.analysisId, person.personName
-        for part in await client.segment.find_many(where=where, order=order):
-            yield "segments", part.analysisId, _segment(part)
+        for name, model, form in (
+            ("tags", models.VideoTag, _TAG),
+            ("people", models.VideoPerson, _PERSON),
+            ("segments", models.Segment, _SEGMENT),
+        ):
+            for row in await JsonRecords(client, model, form).find_many(where=where, order=order):
+                id_ = row.pop("id")
+                yield name, id_, row if name == "segments" else row["name"]
 
+
+_TAG = JsonForm({"analysisId": "id", "tagName": "name"})
+_PERSON = JsonForm({"analysisId": "id", "personName": "name"})
+_SEGMENT = JsonForm({"analysisId": "id", "start": "start", "end": "end", "text": "text"})
 
 Related = dict[str, list[Any]]
 """Tags, people and segments, as VideoAnalysis has them."""

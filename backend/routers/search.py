@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from backend.core.json_answer import JsonAnswer
 from backend.core.openapi import problems
 from backend.core.route import ApiRoute
+from backend.core.search.query import LONGEST
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
 from backend.routers.dependencies import Database
@@ -29,7 +31,7 @@ def _check_question(value: str) -> str:
 
 Question = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=1000),
+    StringConstraints(min_length=1, max_length=LONGEST),
     AfterValidator(_check_question),
     Field(
         description="Plain language; punctuation means nothing.",
@@ -49,18 +51,18 @@ PageSize = Annotated[
     PATH,
     summary="Find videos by words",
     response_description="The best first.",
+    response_model=SearchPage,
     operation_id="search",
     responses={200: {"headers": {"Link": LINK}}, **problems(instance=PATH)},
 )
 async def search(
     request: Request,
-    response: Response,
     database: Database,
     q: Annotated[Question, Query()],
     filters: GivenFilters,
     limit: Annotated[PageSize, Query()] = 10,
     cursor: Annotated[Cursor | None, Query()] = None,
-) -> SearchPage:
+) -> JsonAnswer:
     """Words are found in any form (`danced` finds `dancing`), with and without accents; the last
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
@@ -68,5 +70,6 @@ async def search(
     Of a question that fits very many videos, the best few hundred are ranked. What was stored
     before the request is found by it. All filters of the list narrow the search."""
     page = await database.search(q, filters, limit=limit, cursor=cursor)
-    link_next(request, response, page.next_cursor)
-    return page
+    answer = JsonAnswer(page)
+    link_next(request, answer, page["next_cursor"])
+    return answer

@@ -5,4 +5,5 @@ plan.py         query -> slots of terms with their weights -> which documents to
 sqlite.py, postgresql.py   the SQL that Prisma cannot express, the same functions in each
 ranking.py      BM25 over the documents that the database names
 snippets.py     where the words stand in the text
+results.py      what was found, as it is answered
 """

@@ -62,7 +62,7 @@ STOP_WORDS = frozenset(
 _IDEOGRAPHS = (
     "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_ASCII_WORD = re.compile(r"[a-zA-Z0-9]+(?:'[a-zA-Z]+)*")
+ASCII_WORD = re.compile(r"[a-zA-Z0-9]+(?:'[a-zA-Z]+)*")
 _REPEAT_SIGNS = 0x2800  # braille patterns: no letters, so they stand in no term
 
 
@@ -74,7 +74,7 @@ class Word(NamedTuple):
 
 
 def words(text: str) -> Iterator[Word]:
-    pattern = _ASCII_WORD if text.isascii() else _word_pattern()
+    pattern = ASCII_WORD if text.isascii() else _word_pattern()
     for match in pattern.finditer(text):
         folded = _fold(match[0])
         if folded:
@@ -88,23 +88,9 @@ def term_of(folded: str) -> str | None:
 
 def terms(text: str) -> list[str]:
     if text.isascii():  # the same, without the places
-        found = map(_term_of, _ASCII_WORD.findall(text.lower()))
+        found = map(_term_of, ASCII_WORD.findall(text.lower()))
         return [term for term in found if term is not None]
     return [term for word in words(text) if (term := term_of(word.folded)) is not None]
-
-
-def places(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where the words that have a term stand: start, end, term."""
-    if text.isascii():
-        for match in _ASCII_WORD.finditer(text.lower()):
-            term = _term_of(match[0])
-            if term is not None:
-                yield match.start(), match.end(), term
-        return
-    for word in words(text):
-        term = _term_of(word.folded)
-        if term is not None:
-            yield word.start, word.end, term
 
 
 _term_of = functools.lru_cache(maxsize=20_000)(term_of)
@@ -114,6 +100,16 @@ _term_of = functools.lru_cache(maxsize=20_000)(term_of)
 def stem(folded: str) -> str:
     found = _stemmer().stemWord(folded).replace("'", "")
     return found[:LONGEST_TERM] or folded.replace("'", "")[:LONGEST_TERM]
+
+
+def stems(folded: Iterable[str]) -> set[str]:
+    """The stems of many words, most of which nobody asks for again."""
+    each = list(folded)
+    found = _stemmer().stemWords(each)
+    return {
+        stem(word) if "'" in word or len(short) > LONGEST_TERM or not short else short
+        for word, short in zip(each, found, strict=True)
+    }
 
 
 def index_entry(texts: Iterable[str]) -> str:

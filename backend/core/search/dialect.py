@@ -76,3 +76,11 @@ _COLUMNS = {
 }
 
 RELATION_TABLES = _RELATIONS
+
+
+def count(provider: Provider, filters: Filters, most: int) -> tuple[str, list[Any]]:
+    """How many videos the filters name, or `most`: counting goes no further."""
+    query = Query(provider)
+    query.add(filters)
+    rows = f"SELECT 1 FROM video_analysis AS v{query.where()} LIMIT {most}"
+    return f"SELECT count(*) AS found FROM ({rows}) AS t", query.args

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 K1 = 1.5
 B = 0.75
-WANTED = 200
+WANTED = 100
 """Documents to look at, estimated."""
 MOST_DECIDING = 5
 """The slots that decide which documents: the rarest."""

@@ -44,7 +44,7 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
-    """One row: `found`, their number, and `lines`, one text: one for each (see ranking.py)."""
+    """One row: `lines`, one text: one for each (see ranking.py)."""
     query = Query("postgresql")
     query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
     source = "search_document AS d"
@@ -54,12 +54,12 @@ def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tup
     return _lines(query, source), query.args
 
 
-def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
-    """The lines of all that the filters name, or of `most` + 1, and how many they are."""
+def filtered(filters: Filters) -> tuple[str, list[Any]]:
+    """As candidates, but all that the filters name."""
     query = Query("postgresql")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(query, source, f" LIMIT {most + 1}"), query.args
+    return _lines(query, source), query.args
 
 
 def shortest(
@@ -80,7 +80,7 @@ def shortest(
 
 def _lines(query: Query, source: str, ending: str = "") -> str:
     return (
-        "SELECT count(*) AS found, string_agg(line, chr(10)) AS lines FROM ("
+        "SELECT string_agg(line, chr(10)) AS lines FROM ("
         "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
         f" FROM {source}{query.where()}{ending}) AS t"
     )
@@ -89,6 +89,7 @@ def _lines(query: Query, source: str, ending: str = "") -> str:
 FACETS = (
     "WITH found AS MATERIALIZED (SELECT id, location, event_type FROM video_analysis"
     " WHERE video_id IN (SELECT unnest($1::text[]))) "
+    "SELECT json_agg(json_build_array(facet, name, count))::text AS counts FROM ("
     "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
     " JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY r.tag_name UNION ALL "
     "SELECT 'people', r.person_name, count(*) FROM found"
@@ -96,9 +97,9 @@ FACETS = (
     "SELECT 'location', location, count(*) FROM found"
     " WHERE location IS NOT NULL GROUP BY location UNION ALL "
     "SELECT 'event_type', event_type, count(*) FROM found"
-    " WHERE event_type IS NOT NULL GROUP BY event_type"
+    " WHERE event_type IS NOT NULL GROUP BY event_type) AS t"
 )
-"""Of the videos with these video_ids."""
+"""One row: `counts`, as JSON: [facet, name, count] of each, of the videos with these video_ids."""
 
 
 def match(formula: Formula, slots: Sequence[Slot]) -> str:

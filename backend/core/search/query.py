@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from backend.core import cursors, listing
+import orjson
+
+from backend.core import cursors, records
 from backend.core.filters import Filters
-from backend.core.search import plan, postgresql, spelling, sqlite
-from backend.core.search.analysis import repeated, term_of, words
+from backend.core.search import dialect, plan, postgresql, spelling, sqlite
+from backend.core.search.analysis import repeated, stem, term_of, words
 from backend.core.search.dialect import Provider
 from backend.core.search.plan import Slot
 from backend.core.search.ranking import Hit, rank
-from backend.core.search.snippets import matches, snippet
-from backend.models.schemas import VideoAnalysis
-from backend.models.search import Facet, Facets, SearchPage, SearchResult, SegmentMatch
+from backend.core.search.results import shown
+from backend.core.search.snippets import Matcher
 
 if TYPE_CHECKING:
     from prisma import Prisma
+
+    from backend.engine import JsonRecords
 
 SQL: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -31,21 +34,23 @@ CORRECTION = 0.7
 FAR_CORRECTION = 0.5
 MOST_BEGINNINGS = 8
 MOST_CORRECTIONS = 5
+MOST_ALTERNATIVES = 1 + max(MOST_BEGINNINGS, MOST_CORRECTIONS)
+LONGEST = 1000
+"""Characters of a question."""
 SHORTEST_BEGINNING = 3
 WHOLE = 50
 """A last word that so many documents have is taken for a whole one."""
 
-FEW_FILTERED = 2_000
+FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
-TOO_MANY = 2_500
+TOO_MANY = 1_000
 """More than these are not ranked: of words that common, the shortest documents and those that
 repeat them."""
-SHORTEST = 300
-REPEATING = 500
+SHORTEST = 150
+REPEATING = 200
 MOST_FACETED = 100
+FACETED = ("tags", "people", "location", "event_type")
 FACET_VALUES = 20
-MOST_SEGMENTS = 5
-MOST_MATCHES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,15 @@ class Search:
         self._sql = SQL[provider]
 
     async def page(
-        self, text: str, filters: Filters, *, limit: int, cursor: str | None
-    ) -> SearchPage:
+        self,
+        json_records: JsonRecords,
+        text: str,
+        filters: Filters,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> dict[str, Any]:
+        """What SearchPage describes, as JSON has it."""
         query = f"search {text} {filters.digest()}"
         if cursor is None:
             question, after = await self._read(text), None
@@ -79,21 +91,31 @@ class Search:
             hits = [
                 hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
             ]
-        shown = hits[:limit]
-        records = await listing.by_video_ids(self._client, [hit.video_id for hit in shown])
-        terms = {term for slot in question.slots for term, _ in slot.terms}
+        rows = await self._records(json_records, hits[:limit])
+        matcher = Matcher({term for slot in question.slots for term, _ in slot.terms})
         results = [
-            _result(hit.score, records[hit.video_id], terms)
-            for hit in shown
-            if hit.video_id in records
+            shown(hit.score, rows[hit.video_id], matcher)
+            for hit in hits[:limit]
+            if hit.video_id in rows  # not deleted meanwhile
         ]
         more = len(hits) > limit
-        return SearchPage.model_construct(
-            results=results,
-            count=len(results),
-            next_cursor=cursors.encode(query, _place(question, shown[-1])) if more else None,
-            facets=facets,
-        )
+        return {
+            "results": results,
+            "count": len(results),
+            "next_cursor": (
+                cursors.encode(query, _place(question, hits[limit - 1])) if more else None
+            ),
+            "facets": facets,
+        }
+
+    async def _records(
+        self, json_records: JsonRecords, hits: list[Hit]
+    ) -> dict[str, records.Answer]:
+        if not hits:
+            return {}
+        wanted = [hit.video_id for hit in hits]
+        rows = await json_records.find_many(where={"videoId": {"in": wanted}})
+        return {row["video_id"]: row for row in await records.answers(self._client, rows)}
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
         hits, _ = await self._rank(await self._read(text), filters, wanted=limit)
@@ -113,7 +135,7 @@ class Search:
         open_word = found[-1].folded if found and found[-1].end == len(text) else None
         totals: Any = await self._client.query_first(self._sql.STATISTICS)
         documents, length = int(totals["documents"]), int(totals["length"])
-        known = await self._frequencies(wanted)
+        known = await self._frequencies({*wanted, *map(stem, wanted)})
         slots = []
         for term, folded in wanted.items():
             alternatives: list[tuple[str, float]] = [(term, 1.0)] if term in known else []
@@ -157,6 +179,8 @@ class Search:
         if len(folded) < spelling.SHORTEST_CORRECTED:
             return []
         weight = CORRECTION
+        if stem(term) in known:  # an ending too many: `standsing`
+            return [(stem(term), weight)]
         found = await self._frequencies(spelling.near_terms(folded))
         if not found and len(folded) >= spelling.SHORTEST_CORRECTED_TWICE:
             weight = FAR_CORRECTION
@@ -186,9 +210,11 @@ class Search:
             return [], question
         weighed = plan.weigh(slots, total, question.length)
         if filters:
-            few = await self._lines(*self._sql.filtered(filters, FEW_FILTERED))
-            if len(few) <= FEW_FILTERED:
-                return rank(few, weighed), question
+            sql, args = dialect.count(self._provider, filters, FEW_FILTERED + 1)
+            row: Any = await self._client.query_first(sql, *args)
+            if int(row["found"]) <= FEW_FILTERED:
+                lines = await self._lines(*self._sql.filtered(filters))
+                return rank(lines, weighed), question
         deciding = plan.deciding(slots)
         steps = plan.thresholds(deciding, total)
         enough = [step for step in steps if step[1] <= plan.WANTED]
@@ -252,48 +278,17 @@ class Search:
         text: str | None = row["lines"]
         return text.split("\n") if text is not None else []
 
-    async def _facets(self, hits: list[Hit]) -> Facets:
-        found: dict[str, list[Facet]] = {"tags": [], "people": [], "location": [], "event_type": []}
+    async def _facets(self, hits: list[Hit]) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETED}
         if hits:
             ids = self._sql.strings([hit.video_id for hit in hits])
-            rows: Any = await self._client.query_raw(self._sql.FACETS, ids)
-            for row in sorted(rows, key=lambda row: (-int(row["count"]), row["name"])):
-                values = found[row["facet"]]
+            row: Any = await self._client.query_first(self._sql.FACETS, ids)
+            counts: list[tuple[str, str, int]] = orjson.loads(row["counts"] or "[]")
+            for facet, name, count in sorted(counts, key=lambda each: (-each[2], each[1])):
+                values = found[facet]
                 if len(values) < FACET_VALUES:
-                    values.append(Facet.model_construct(name=row["name"], count=int(row["count"])))
-        return Facets(**found)
-
-
-def _result(score: float, analysis: VideoAnalysis, terms: set[str]) -> SearchResult:
-    found = matches(analysis.description, terms)
-    seen = dict.fromkeys(analysis.description[match.start : match.end] for match in found)
-    others = [analysis.title, analysis.location, analysis.country, analysis.mood]
-    for text in (*others, analysis.event_type, *analysis.people, *analysis.tags):
-        if text:
-            seen.update(dict.fromkeys(text[m.start : m.end] for m in matches(text, terms)))
-    return SearchResult.model_construct(
-        video_id=analysis.video_id,
-        score=score,
-        snippet=snippet(analysis.description, found),
-        matches=list(seen)[:MOST_MATCHES],
-        segments=_segments(analysis, terms),
-        analysis=analysis,
-    )
-
-
-def _segments(analysis: VideoAnalysis, terms: set[str]) -> list[SegmentMatch]:
-    """Those with the most of the words, the earliest first among equals."""
-    found = []
-    for segment in analysis.segments:
-        inside = matches(segment.text, terms)
-        if inside:
-            worth = len({match.term for match in inside})
-            found.append((-worth, segment.start, segment.end, segment.text, inside))
-    found.sort(key=lambda entry: entry[:4])
-    return [
-        SegmentMatch.model_construct(start=start, end=end, text=text, snippet=snippet(text, inside))
-        for _, start, end, text, inside in found[:MOST_SEGMENTS]
-    ]
+                    values.append({"name": name, "count": count})
+        return found
 
 
 # Cursors
@@ -318,19 +313,22 @@ def _decode(cursor: str, query: str) -> tuple[Question, Hit]:
     try:
         score, video_id, documents, length, threshold, slots = place
         question = Question(
-            [
-                Slot(tuple((_term(t), _number(w)) for t, w in terms), _whole(count), _whole(times))
-                for count, times, terms in slots
-            ],
-            _whole(documents),
-            _whole(length),
-            _number(threshold),
+            [_slot(slot) for slot in slots], _whole(documents), _whole(length), _number(threshold)
         )
-        if not isinstance(video_id, str) or any(not slot.terms for slot in question.slots):
+        if not isinstance(video_id, str):
             raise ValueError
         return question, Hit(_number(score), video_id)
     except (ValueError, TypeError) as error:
         raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
+
+
+def _slot(value: Any) -> Slot:
+    documents, times, terms = value
+    if not 0 < len(terms) <= MOST_ALTERNATIVES or _whole(times) > LONGEST:
+        raise ValueError
+    return Slot(
+        tuple((_term(term), _share(share)) for term, share in terms), _whole(documents), times
+    )
 
 
 def _term(value: Any) -> str:
@@ -338,6 +336,12 @@ def _term(value: Any) -> str:
     if not isinstance(value, str) or not value.isalnum() or len(value) > 100:
         raise ValueError
     return value
+
+
+def _share(value: Any) -> float:
+    if (share := _number(value)) > 1:
+        raise ValueError
+    return share
 
 
 def _number(value: Any) -> float:

@@ -16,25 +16,39 @@ class Hit(NamedTuple):
 
 def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
     """`lines`: `<video_id> <length> <term> <term> ...`. The best first; equals by their id."""
-    hits = []
+    hits: list[tuple[float, str]] = []
     floor, slope = K1 * (1 - B), K1 * B / question.average if question.average else 0.0
     slots = [
         ([(f" {term} ", term, share) for term, share in terms], weight)
         for terms, weight in question.slots
     ]
+    # Most slots are one term, and most words occur once: what says more begins as the word does.
+    single = [
+        (f" {terms[0][0]} ", f" {terms[0][0]} {terms[0][0]}", terms[0][0], weight)
+        for terms, weight in question.slots
+        if len(terms) == 1 and terms[0][1] == 1
+    ]
+    other = [slot for slot in slots if len(slot[0]) > 1 or slot[0][0][2] != 1]
     for line in lines:
         video_id, length, entry = line.split(" ", 2)
         entry = f" {entry} "
         damping = floor + slope * int(length)
+        once = 1 / (1 + damping)
         score = 0.0
-        for terms, weight in slots:
-            count = 0.0
-            for needle, term, share in terms:
-                if needle in entry:
-                    count += share * occurrences(entry, term)
+        for needle, often, term, weight in single:
+            if needle in entry:
+                if often in entry:
+                    times = occurrences(entry, term)
+                    score += weight * times / (times + damping)
+                else:
+                    score += weight * once
+        for terms, weight in other:
+            count = sum(
+                share * occurrences(entry, term) for needle, term, share in terms if needle in entry
+            )
             if count:
                 score += weight * count / (count + damping)
         if score > 0:
-            hits.append(Hit(round(score, 6), video_id))
-    hits.sort(key=lambda hit: (-hit.score, hit.video_id))
-    return hits
+            hits.append((-round(score, 6), video_id))
+    hits.sort()
+    return [Hit(-score, video_id) for score, video_id in hits]

@@ -6,7 +6,7 @@ from collections.abc import Container
 from html import escape
 from typing import NamedTuple
 
-from backend.core.search.analysis import places
+from backend.core.search.analysis import ASCII_WORD, term_of, words
 
 LENGTH = 240
 MARK, END_MARK = "<mark>", "</mark>"
@@ -18,8 +18,55 @@ class Match(NamedTuple):
     term: str
 
 
-def matches(text: str, terms: Container[str]) -> list[Match]:
-    return [Match(*place) for place in places(text) if place[2] in terms]
+class Matcher:
+    """Finds the words whose terms are among `terms`. It remembers words: one for each question."""
+
+    def __init__(self, terms: Container[str]) -> None:
+        self._wanted = _Wanted(terms)
+
+    def matches(self, text: str) -> list[Match]:
+        wanted = self._wanted
+        if not text.isascii():
+            return [
+                Match(word.start, word.end, term)
+                for word in words(text)
+                if (term := wanted[word.folded]) is not None
+            ]
+        lower = text.lower()
+        return [
+            Match(found.start(), found.end(), term)
+            for found in ASCII_WORD.finditer(lower)
+            if (term := wanted[found[0]]) is not None
+        ]
+
+
+class _Wanted(dict[str, str | None]):
+    """The term of each word; None where it is not wanted."""
+
+    def __init__(self, terms: Container[str]) -> None:
+        self._terms = terms
+
+    def __missing__(self, word: str) -> str | None:
+        term = term_of(word)
+        self[word] = found = term if term is not None and term in self._terms else None
+        return found
+
+
+def part_of(text: str, found: list[Match], part: str) -> list[Match] | None:
+    """The matches of a part of the text, from those of the text; None where it is not told."""
+    start = text.find(part)
+    if start < 0 or not text.isascii():
+        return None
+    end = start + len(part)
+    if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+        return None
+    if "'" in (text[start - 1 : start], text[end : end + 1]):
+        return None
+    return [
+        Match(match.start - start, match.end - start, match.term)
+        for match in found
+        if start <= match.start and match.end <= end
+    ]
 
 
 def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:

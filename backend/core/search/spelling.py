@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.core.search.analysis import stem
+from backend.core.search.analysis import stem, stems
 
 SHORTEST_CORRECTED = 4
 SHORTEST_CORRECTED_TWICE = 7
@@ -20,7 +20,7 @@ def completions(folded: str) -> set[str]:
 
 def near_terms(folded: str) -> set[str]:
     """The terms of all that is one letter away: one too many, too few, wrong, or two swapped."""
-    return {stem(word) for word in _one_away(folded) if word}
+    return stems(set(_one_away(folded)) - {""})
 
 
 def _one_away(word: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
-    """One row: `found`, their number, and `lines`, one text: one for each (see ranking.py)."""
+    """One row: `lines`, one text: one for each (see ranking.py)."""
     query = Query("sqlite")
     query.conditions.append(f"i.search_index MATCH {query.bind(match(formula, slots))}")
     source = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
@@ -45,12 +45,12 @@ def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tup
     return _lines(query, source), query.args
 
 
-def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
-    """The lines of all that the filters name, or of `most` + 1, and how many they are."""
+def filtered(filters: Filters) -> tuple[str, list[Any]]:
+    """As candidates, but all that the filters name."""
     query = Query("sqlite")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(query, source, f" LIMIT {most + 1}"), query.args
+    return _lines(query, source), query.args
 
 
 def shortest(
@@ -79,7 +79,7 @@ def _has(query: Query, formula: Formula, slots: Sequence[Slot]) -> str:
 
 def _lines(query: Query, source: str, ending: str = "") -> str:
     return (
-        "SELECT count(*) AS found, group_concat(line, char(10)) AS lines FROM ("
+        "SELECT group_concat(line, char(10)) AS lines FROM ("
         "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
         f" FROM {source}{query.where()}{ending})"
     )
@@ -88,6 +88,7 @@ def _lines(query: Query, source: str, ending: str = "") -> str:
 FACETS = (
     "WITH found AS MATERIALIZED (SELECT id, location, event_type FROM video_analysis"
     " WHERE video_id IN (SELECT value FROM json_each(?))) "
+    "SELECT json_group_array(json_array(facet, name, count)) AS counts FROM ("
     "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
     " CROSS JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY +r.tag_name UNION ALL "
     "SELECT 'people', r.person_name, count(*) FROM found"
@@ -95,9 +96,10 @@ FACETS = (
     "SELECT 'location', location, count(*) FROM found"
     " WHERE location IS NOT NULL GROUP BY location UNION ALL "
     "SELECT 'event_type', event_type, count(*) FROM found"
-    " WHERE event_type IS NOT NULL GROUP BY event_type"
+    " WHERE event_type IS NOT NULL GROUP BY event_type) AS t"
 )
-"""Of the videos with these video_ids. CROSS and + keep SQLite from walking all names instead."""
+"""One row: `counts`, as JSON: [facet, name, count] of each, of the videos with these video_ids.
+CROSS and + keep SQLite from walking all names instead."""
 
 
 def match(formula: Formula, slots: Sequence[Slot]) -> str:

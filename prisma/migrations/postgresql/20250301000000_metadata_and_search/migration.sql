@@ -178,7 +178,7 @@ BEGIN
         INSERT INTO "search_change" ("documents", "length", "vector")
         VALUES (1, NEW."length", NEW."vector") RETURNING "id" INTO change;
     END IF;
-    IF change % 256 = 0 THEN
+    IF change % 64 = 0 THEN
         PERFORM "search_add_up"();
     END IF;
     RETURN NULL;

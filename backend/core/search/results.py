@@ -1,0 +1,49 @@
+"""A record that was found, shown: an excerpt, the words found, its best segments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.core.records import Answer
+from backend.core.search.snippets import Match, Matcher, part_of, snippet
+
+MOST_SEGMENTS = 5
+MOST_MATCHES = 20
+_OTHERS = ("title", "location", "country", "mood", "event_type")
+
+
+def shown(score: float, analysis: Answer, matcher: Matcher) -> dict[str, Any]:
+    """What SearchResult describes, as JSON has it."""
+    text: str = analysis["description"]
+    found = matcher.matches(text)
+    seen = dict.fromkeys(text[match.start : match.end] for match in found)
+    others = [analysis[name] for name in _OTHERS]
+    for other in (*others, *analysis["people"], *analysis["tags"]):
+        if other:
+            seen.update(dict.fromkeys(other[m.start : m.end] for m in matcher.matches(other)))
+    return {
+        "video_id": analysis["video_id"],
+        "score": score,
+        "snippet": snippet(text, found),
+        "matches": list(seen)[:MOST_MATCHES],
+        "segments": _segments(analysis, found, matcher),
+        "analysis": analysis,
+    }
+
+
+def _segments(analysis: Answer, in_text: list[Match], matcher: Matcher) -> list[dict[str, Any]]:
+    """Those with the most of the words, the earliest first among equals."""
+    found = []
+    for segment in analysis["segments"]:
+        inside = part_of(analysis["description"], in_text, segment["text"])
+        if inside is None:
+            inside = matcher.matches(segment["text"])
+        if inside:
+            worth = len({match.term for match in inside})
+            place = (-worth, segment["start"], segment["end"], segment["text"])
+            found.append((place, segment, inside))
+    found.sort(key=lambda entry: entry[0])
+    return [
+        {**segment, "snippet": snippet(segment["text"], inside)}
+        for _, segment, inside in found[:MOST_SEGMENTS]
+    ]
