@@ -39,6 +39,13 @@ class Filters:
     def __bool__(self) -> bool:
         return any(True for _ in self.given())
 
+    def relation(self) -> tuple[str, str] | None:
+        """The first tag or person, as (field, name)."""
+        for name in ("tag", "person"):
+            for item in getattr(self, name):
+                return name, item
+        return None
+
     def digest(self) -> str:
         """Equal for equal filters: a cursor says by it to which query it belongs."""
         return _digest(self)

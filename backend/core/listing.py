@@ -165,7 +165,7 @@ def _statement(
     direction = "DESC" if order.startswith("-") else "ASC"
     query = Query(provider)
     source, key, id_ = "video_analysis AS v", f"v.{order.removeprefix('-')}", "v.id"
-    driving = _driving(filters) if order.endswith("created_at") else None
+    driving = filters.relation() if order.endswith("created_at") else None
     if driving:
         # The relation's own index has its videos in this order. CROSS: SQLite keeps the order.
         table, column = RELATION_TABLES[driving[0]]
@@ -188,10 +188,3 @@ def _statement(
         f" LIMIT {query.bind(limit)}"
     )
     return sql, query.args
-
-
-def _driving(filters: Filters) -> tuple[str, str] | None:
-    for name in RELATION_TABLES:
-        for item in getattr(filters, name):
-            return name, item
-    return None

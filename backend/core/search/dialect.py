@@ -81,6 +81,17 @@ RELATION_TABLES = _RELATIONS
 def count(provider: Provider, filters: Filters, most: int) -> tuple[str, list[Any]]:
     """How many videos the filters name, or `most`: counting goes no further."""
     query = Query(provider)
-    query.add(filters)
-    rows = f"SELECT 1 FROM video_analysis AS v{query.where()} LIMIT {most}"
+    driving = filters.relation()
+    if driving is None:
+        source = "video_analysis AS v"
+        query.add(filters)
+    else:
+        table, column = _RELATIONS[driving[0]]
+        source = f"{table} AS d"
+        query.conditions.append(f"d.{column} = {query.bind(driving[1])}")
+        query.add(filters, skip=driving, each_by_itself=True)
+        if len(query.conditions) > 1:
+            source += " CROSS JOIN video_analysis AS v"
+            query.conditions.append("v.id = d.analysis_id")
+    rows = f"SELECT 1 FROM {source}{query.where()} LIMIT {most}"
     return f"SELECT count(*) AS found FROM ({rows}) AS t", query.args

@@ -20,7 +20,8 @@ from typing import TypeAlias
 K1 = 1.5
 B = 0.75
 WANTED = 100
-"""Documents to look at, estimated."""
+WANTED_FILTERED = 40
+"""Documents to look at, estimated: fewer where each must be held against filters."""
 MOST_DECIDING = 5
 """The slots that decide which documents: the rarest."""
 FEW = 2_000

@@ -13,21 +13,28 @@ from backend.core.filters import Filters
 from backend.core.search.dialect import Query
 from backend.core.search.plan import Formula, Slot
 
+_CHANGES = (
+    # From the first on: the table has many pages that were used once.
+    '"search_change" WHERE "id" >= (SELECT min("id") FROM "search_change")'
+)
+
 STATISTICS = (
     'SELECT t."documents" + c."documents" AS "documents", t."length" + c."length" AS "length"'
     ' FROM "search_total" AS t, (SELECT coalesce(sum("documents"), 0)::bigint AS "documents",'
-    ' coalesce(sum("length"), 0)::bigint AS "length" FROM "search_change") AS c'
+    f' coalesce(sum("length"), 0)::bigint AS "length" FROM {_CHANGES}) AS c'
 )
 
 _COUNTED = (
-    '"documents" + (SELECT coalesce(sum(c."documents"), 0) FROM "search_change" AS c'
+    '"documents" + (SELECT coalesce(sum(c."documents"), 0) FROM changes AS c'
     " WHERE c.\"vector\" @@ ('''' || \"term\" || '''')::tsquery)"
 )
 
 FREQUENCIES = (
-    'SELECT "term", "documents"::int FROM (SELECT "term",'
-    f' {_COUNTED} AS "documents" FROM "search_term" WHERE "term" = ANY ($1::text[])) AS t'
-    ' WHERE "documents" > 0'
+    f'WITH changes AS MATERIALIZED (SELECT "documents", "vector" FROM {_CHANGES})'
+    ' SELECT "term", "documents"::int FROM (SELECT "term",'
+    f' {_COUNTED} AS "documents" FROM "search_term" WHERE "term" = ANY ($1::text[])'
+    # OFFSET: it is counted once, not again for the condition.
+    ' OFFSET 0) AS t WHERE "documents" > 0'
 )
 
 BEGINNINGS = (
@@ -43,15 +50,20 @@ def strings(values: Sequence[str]) -> Any:
     return list(values)
 
 
-def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py)."""
+def candidates(
+    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int | None = None
+) -> tuple[str, list[Any]]:
+    """One row: `lines`, one text: one for each (see ranking.py). `most`: of those of the fewest
+    words."""
     query = Query("postgresql")
-    query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
-    source = "search_document AS d"
+    has = f"vector @@ {query.bind(match(formula, slots))}::tsquery"
+    # OFFSET: or it would go through all by their length until it has enough.
+    source = f"(SELECT * FROM search_document WHERE {has} OFFSET 0) AS d"
     if filters:
         source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
         query.add(filters, each_by_itself=True)
-    return _lines(query, source), query.args
+    ending = f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}' if most is not None else ""
+    return _lines(query, source, ending), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -65,8 +77,8 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
 def shortest(
     formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
 ) -> tuple[str, list[Any]]:
-    """As candidates, but only those of the fewest words: for words that a good part of all
-    documents has, so that going through them by length soon finds enough."""
+    """As candidates, for words that a good part of all documents has: going through them by
+    length soon finds enough."""
     query = Query("postgresql")
     query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
     source = "search_document AS d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,12 +42,16 @@ SHORTEST_BEGINNING = 3
 WHOLE = 50
 """A last word that so many documents have is taken for a whole one."""
 
+MOST_COUNTED = 10_000
+"""Of what filters name: they may name more, and then no more is known."""
 FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
 TOO_MANY = 1_000
 """More than these are not ranked: of words that common, the shortest documents and those that
 repeat them."""
 SHORTEST = 150
+COMMON = 0.05
+"""What more of all documents have is found soonest by going through them by their length."""
 REPEATING = 200
 MOST_FACETED = 100
 FACETED = ("tags", "people", "location", "event_type")
@@ -86,12 +91,14 @@ class Search:
         else:
             question, after = _decode(cursor, query)
         hits, question = await self._rank(question, filters, wanted=limit + 1)
-        facets = await self._facets(hits[:MOST_FACETED])
+        best = hits[:MOST_FACETED]
         if after is not None:
             hits = [
                 hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
             ]
-        rows = await self._records(json_records, hits[:limit])
+        facets, rows = await asyncio.gather(
+            self._facets(best), self._records(json_records, hits[:limit])
+        )
         matcher = Matcher({term for slot in question.slots for term, _ in slot.terms})
         results = [
             shown(hit.score, rows[hit.video_id], matcher)
@@ -209,18 +216,22 @@ class Search:
         if not slots or total <= 0:
             return [], question
         weighed = plan.weigh(slots, total, question.length)
+        share, enough_of = 1.0, plan.WANTED
         if filters:
-            sql, args = dialect.count(self._provider, filters, FEW_FILTERED + 1)
+            enough_of = plan.WANTED_FILTERED
+            most = FEW_FILTERED if filters.has_description_containing else MOST_COUNTED
+            sql, args = dialect.count(self._provider, filters, most + 1)
             row: Any = await self._client.query_first(sql, *args)
+            share = min(int(row["found"]) / total, 1.0)
             if int(row["found"]) <= FEW_FILTERED:
                 lines = await self._lines(*self._sql.filtered(filters))
                 return rank(lines, weighed), question
         deciding = plan.deciding(slots)
         steps = plan.thresholds(deciding, total)
-        enough = [step for step in steps if step[1] <= plan.WANTED]
+        enough = [step for step in steps if step[1] * share <= enough_of]
         asked = [*enough[-1:], *steps[len(enough) :]]
         if question.threshold:
-            asked = [step for step in asked if abs(step[0] - question.threshold) < 1e-6][:1]
+            asked = [step for step in steps if abs(step[0] - question.threshold) < 1e-6][:1]
         hits: list[Hit] = []
         chosen, looked_at = question.threshold, 0.0
         for threshold, expected in asked:
@@ -228,12 +239,13 @@ class Search:
             if hits and expected < 2 * looked_at:
                 continue
             formula = plan.formula(deciding, total, threshold)
-            if expected <= TOO_MANY:
+            if expected * share <= TOO_MANY:
                 lines = await self._lines(*self._sql.candidates(formula, deciding, filters))
             else:
-                higher = [step[0] for step in steps if step[1] <= TOO_MANY]
+                higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
                 better = plan.formula(deciding, total, higher[-1]) if higher else None
-                lines = await self._best_lines(formula, better, deciding, filters)
+                is_common = expected > total * COMMON
+                lines = await self._best_lines(formula, better, deciding, filters, is_common)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
@@ -245,10 +257,12 @@ class Search:
         better: plan.Formula | None,
         deciding: list[Slot],
         filters: Filters,
+        is_common: bool,
     ) -> list[str]:
         """Of the too many that a formula names: all that a better one names, the shortest, and
         those that repeat the rarest word."""
-        lines = await self._lines(*self._sql.shortest(formula, deciding, filters, SHORTEST))
+        shortest = self._sql.shortest if is_common else self._sql.candidates
+        lines = await self._lines(*shortest(formula, deciding, filters, SHORTEST))
         if better is not None:
             lines += await self._lines(*self._sql.candidates(better, deciding, filters))
         repeating = await self._repeating(deciding[0])

@@ -34,15 +34,19 @@ def strings(values: Sequence[str]) -> Any:
     return json.dumps(list(values))
 
 
-def candidates(formula: Formula, slots: Sequence[Slot], filters: Filters) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py)."""
+def candidates(
+    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int | None = None
+) -> tuple[str, list[Any]]:
+    """One row: `lines`, one text: one for each (see ranking.py). `most`: of those of the fewest
+    words."""
     query = Query("sqlite")
     query.conditions.append(f"i.search_index MATCH {query.bind(match(formula, slots))}")
     source = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
     if filters:
         source += " CROSS JOIN video_analysis AS v ON v.video_id = d.video_id"
         query.add(filters, each_by_itself=True)
-    return _lines(query, source), query.args
+    ending = f" ORDER BY d.length, d.video_id LIMIT {most}" if most is not None else ""
+    return _lines(query, source, ending), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -56,8 +60,8 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
 def shortest(
     formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
 ) -> tuple[str, list[Any]]:
-    """As candidates, but only those of the fewest words: for words that a good part of all
-    documents has, so that going through them by length soon finds enough."""
+    """As candidates, for words that a good part of all documents has: going through them by
+    length soon finds enough."""
     query = Query("sqlite")
     query.conditions.append(_has(query, formula, slots))
     source = "search_document AS d"
