@@ -114,13 +114,14 @@ def stems(folded: Iterable[str]) -> set[str]:
 
 def index_entry(texts: Iterable[str]) -> str:
     """What the index is told of a document: see the migration `metadata_and_search`."""
-    counts = Counter(term for text in texts for term in terms(text))
-    parts = [str(counts.total())]
-    for term, count in counts.items():
-        parts.append(term)
-        if count > 1:
-            parts.append(repeated(term, count))
-    return " ".join(parts) if len(parts) > 1 else f"{parts[0]} "
+    found: list[str] = []
+    for text in texts:
+        found += terms(text)
+    parts = [
+        term if count == 1 else f"{term} {repeated(term, count)}"
+        for term, count in Counter(found).items()
+    ]
+    return f"{len(found)} {' '.join(parts)}"
 
 
 def repeated(term: str, count: int) -> str:

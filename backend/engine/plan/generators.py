@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import random
 import secrets
 import socket
 import time
@@ -50,11 +51,14 @@ def _cuid(version: int) -> str:
     raise EngineError(None, f"Invalid CUID version in the query plan: {version}")
 
 
+_PAIRS = [first + second for first in _BASE36 for second in _BASE36]
+
+
 def _base36(number: int, width: int) -> str:
     digits = ""
     while number:
-        number, digit = divmod(number, 36)
-        digits = _BASE36[digit] + digits
+        number, pair = divmod(number, 1296)
+        digits = _PAIRS[pair] + digits
     return digits.rjust(width, "0")[-width:]
 
 
@@ -71,13 +75,14 @@ _fingerprints: dict[int, str] = {}
 
 
 def _cuid1() -> str:
+    """Unique, not secret: the time and the counter stand in it as they are."""
     pid = os.getpid()
     fingerprint = _fingerprints.get(pid)
     if fingerprint is None:
         fingerprint = _fingerprints[pid] = _cuid1_fingerprint(pid)
     moment = _base36(time.time_ns() // 1_000_000, 8)
     count = _base36(next(_cuid1_counter) % 36**4, 4)
-    return f"c{moment}{count}{fingerprint}{_base36(secrets.randbits(42), 8)}"
+    return f"c{moment}{count}{fingerprint}{_base36(random.getrandbits(42), 8)}"
 
 
 def cuid() -> str:
