@@ -25,6 +25,7 @@ from backend.core.errors import (
     VideoAnalysisNotFound,
 )
 from backend.core.filters import Filters
+from backend.core.gathered_creates import GatheredCreates
 from backend.core.search.dialect import Provider
 from backend.core.search.query import SQL, Search
 from backend.core.search.reindex import is_behind, reindex
@@ -101,6 +102,7 @@ class DatabaseService:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._records = JsonRecords(self._client, _record_model(), records.JSON_FORM)
+        self._creates = GatheredCreates(self._client.videoanalysis)
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -123,7 +125,7 @@ class DatabaseService:
     @_translated
     async def create_video_analysis(self, given: VideoAnalysisCreate) -> VideoAnalysis:
         self._check_length(given.description)
-        return await writing.create(self._client, given)
+        return await writing.create(self._client, self._creates, given)
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> records.Answer:
@@ -136,14 +138,16 @@ class DatabaseService:
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
         self._check_length(description)
-        return await writing.change(self._client, video_id, lambda _: {"description": description})
+        return await writing.change(
+            self._client, self._records, video_id, lambda _: {"description": description}
+        )
 
     @_translated
     async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
-        return await writing.change(self._client, video_id, patch.changes)
+        return await writing.change(self._client, self._records, video_id, patch.changes)
 
     @_translated
     async def delete_video_analysis(self, video_id: str) -> None:
@@ -198,15 +202,15 @@ class DatabaseService:
 
     @_translated
     async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await names.rename(self._client, kind, name, new)
+        return await names.rename(self._client, self._records, kind, name, new)
 
     @_translated
     async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await names.merge(self._client, kind, given, into)
+        return await names.merge(self._client, self._records, kind, given, into)
 
     @_translated
     async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await names.delete(self._client, kind, name)
+        await names.delete(self._client, self._records, kind, name)
 
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:

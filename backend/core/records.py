@@ -23,9 +23,6 @@ COLUMNS = {name: name for name in SCALARS} | {
 
 RELATIONS = ("tags", "people", "segments")
 
-INCLUDE_RELATIONS: Any = {name: {"order_by": {"position": "asc"}} for name in RELATIONS}
-
-
 JSON_FORM = JsonForm(
     {
         "id": "id",
@@ -57,6 +54,19 @@ async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
     async for name, id_, value in _relations(client, list(related)):
         related[id_][name].append(value)
     return rows
+
+
+def answer(record: VideoAnalysis) -> Answer:
+    return {
+        **record.__dict__,
+        "created_at": _in_milliseconds(record.created_at),
+        "updated_at": _in_milliseconds(record.updated_at),
+        "segments": [part.__dict__ for part in record.segments],
+    }
+
+
+def _in_milliseconds(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
 
 
 async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
@@ -96,14 +106,16 @@ def _no_relations() -> Related:
     return {name: [] for name in RELATIONS}
 
 
-def record(row: models.VideoAnalysis) -> VideoAnalysis:
-    """`row` with its relations, unless it has none. Already valid: it was checked on its way in."""
-    related: Related = {
-        "tags": [tag.tagName for tag in row.tags or ()],
-        "people": [person.personName for person in row.people or ()],
-        "segments": [_segment(part) for part in row.segments or ()],
-    }
-    return _record(row, related if row.hasRelations else _no_relations())
+def record(answer: Answer) -> VideoAnalysis:
+    """Already valid: it was checked on its way in."""
+    return VideoAnalysis.model_construct(
+        **{
+            **answer,
+            "created_at": datetime.fromisoformat(answer["created_at"]),
+            "updated_at": datetime.fromisoformat(answer["updated_at"]),
+            "segments": [Segment.model_construct(**part) for part in answer["segments"]],
+        }
+    )
 
 
 def _segment(row: models.Segment) -> dict[str, Any]:

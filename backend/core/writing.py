@@ -19,7 +19,8 @@ from prisma.errors import ForeignKeyViolationError, UniqueViolationError
 
 from backend.core import records
 from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoAnalysisNotFound
-from backend.engine import cuid, now
+from backend.core.gathered_creates import GatheredCreates
+from backend.engine import JsonRecords, cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ Changes = Mapping[str, Any]
 """Fields of VideoAnalysis and their new values."""
 
 
-async def create(client: Prisma, given: VideoAnalysisCreate) -> VideoAnalysis:
+async def create(
+    client: Prisma, creates: GatheredCreates, given: VideoAnalysisCreate
+) -> VideoAnalysis:
     moment = now()
     made = VideoAnalysis.model_construct(
         id=cuid(), created_at=moment, updated_at=moment, **dict(given)
@@ -48,19 +51,16 @@ async def create(client: Prisma, given: VideoAnalysisCreate) -> VideoAnalysis:
         "updatedAt": moment,
         "hasRelations": _has_relations(made),
         "searchTerms": records.index_entry_of(made),
-        **records.plain_columns(given.model_dump(exclude_unset=True, include=_PLAIN)),
+        **records.plain_columns({name: getattr(given, name) for name in given.model_fields_set}),
     }
     try:
         if made.tags or made.people or made.segments:
             await _create_with_relations(client, made, row)
         else:
-            await client.videoanalysis.create(row)
+            await creates.create(row)
     except UniqueViolationError as error:
         raise VideoAnalysisExists(made.video_id) from error
     return made
-
-
-_PLAIN: Any = {*records.COLUMNS, "extra"}
 
 
 def _has_relations(record: VideoAnalysis) -> bool:
@@ -79,12 +79,17 @@ async def _create_with_relations(client: Prisma, made: VideoAnalysis, row: Any) 
 
 
 async def change(
-    client: Prisma, video_id: str, edit: Callable[[VideoAnalysis], Changes]
+    client: Prisma,
+    rows: JsonRecords,
+    video_id: str,
+    edit: Callable[[VideoAnalysis], Changes],
 ) -> VideoAnalysis:
-    """Read a record, ask `edit` what to change, and write that. Raises VideoAnalysisNotFound."""
+    """Read a record of `rows`, ask `edit` what to change, and write that.
+
+    Raises VideoAnalysisNotFound."""
     unmatched = None
     for attempt in range(ATTEMPTS):
-        read = await find(client, video_id)
+        read = await _find(client, rows, video_id)
         if read is None:
             raise VideoAnalysisNotFound(video_id)
         changes = edit(read)
@@ -99,13 +104,12 @@ async def change(
     raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
 
-async def find(client: Prisma, video_id: str) -> VideoAnalysis | None:
-    row = await client.videoanalysis.find_unique({"videoId": video_id})
-    if row is not None and row.hasRelations:
-        row = await client.videoanalysis.find_unique(
-            {"videoId": video_id}, include=records.INCLUDE_RELATIONS
-        )
-    return None if row is None else records.record(row)
+async def _find(client: Prisma, rows: JsonRecords, video_id: str) -> VideoAnalysis | None:
+    row = await rows.find_unique({"videoId": video_id})
+    if row is None:
+        return None
+    [answer] = await records.answers(client, [row])
+    return records.record(answer)
 
 
 async def _write(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from backend.core import records
 from backend.core.json_answer import JsonAnswer
 from backend.core.listing import Order
 from backend.core.openapi import merge_patch_body, problems
@@ -38,6 +39,7 @@ VideoIdInPath = Annotated[VideoId, Path()]
     status_code=201,
     summary="Store the description of a video",
     response_description="The record as it is stored.",
+    response_model=VideoAnalysis,
     operation_id="create_video_analysis",
     responses={
         201: {"headers": {"Location": LOCATION}},
@@ -45,13 +47,14 @@ VideoIdInPath = Annotated[VideoId, Path()]
     },
 )
 async def create_video_analysis(
-    body: VideoAnalysisCreate, request: Request, response: Response, database: Database
-) -> VideoAnalysis:
+    body: VideoAnalysisCreate, request: Request, database: Database
+) -> JsonAnswer:
     """Refused with 409 when the video has a description already: PUT replaces it."""
     record = await database.create_video_analysis(body)
+    answer = JsonAnswer(records.answer(record), status_code=201)
     root = request.scope.get("root_path", "")
-    response.headers["Location"] = f"{root}/api/video-analysis/{record.video_id}"
-    return record
+    answer.headers["Location"] = f"{root}/api/video-analysis/{record.video_id}"
+    return answer
 
 
 @router.get(
@@ -104,30 +107,33 @@ async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> Jso
     ITEM,
     summary="Replace the description of a video",
     response_description="The record with its new description and `updated_at`.",
+    response_model=VideoAnalysis,
     operation_id="update_video_analysis",
     responses=problems(400, 404, 413, 415, instance=EXAMPLE),
 )
 async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
-) -> VideoAnalysis:
-    return await database.update_video_analysis(video_id, body.description)
+) -> JsonAnswer:
+    record = await database.update_video_analysis(video_id, body.description)
+    return JsonAnswer(records.answer(record))
 
 
 @router.patch(
     ITEM,
     summary="Change some of what is stored of a video",
     response_description="The record with its changes and a new `updated_at`.",
+    response_model=VideoAnalysis,
     operation_id="patch_video_analysis",
     responses=problems(400, 404, 413, 415, instance=EXAMPLE),
     openapi_extra=merge_patch_body("VideoAnalysisPatch"),
 )
 async def patch_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisPatch, database: Database
-) -> VideoAnalysis:
+) -> JsonAnswer:
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
-    return await database.patch_video_analysis(video_id, body)
+    return JsonAnswer(records.answer(await database.patch_video_analysis(video_id, body)))
 
 
 @router.delete(

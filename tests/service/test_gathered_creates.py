@@ -1,0 +1,101 @@
+"""Descriptions stored at the same time go in one statement, and stay apart for all that."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from prisma import Prisma
+from prisma.errors import DataError, UniqueViolationError
+
+from backend.core.gathered_creates import GatheredCreates
+from backend.engine import in_process
+from tests.service.conftest import Database
+
+pytestmark = pytest.mark.anyio
+
+COLLECTION = "/api/video-analysis/"
+
+
+def row(video_id: str, **fields: Any) -> dict[str, Any]:
+    return {"id": f"id of {video_id}", "videoId": video_id, "description": "A dog.", **fields}
+
+
+async def statements(db: Prisma) -> int:
+    [count] = [
+        each.value.count
+        for each in (await db.get_metrics()).histograms
+        if each.key == "prisma_datasource_queries_duration_histogram_ms"
+    ]
+    return int(count)
+
+
+async def test_creates_of_one_turn_are_few_statements(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        before = await statements(db)
+        await asyncio.gather(
+            *(creates.create(row(f"v{number}", title=None)) for number in range(21)),
+            *(creates.create(row(f"w{number}", title="Dogs")) for number in range(2)),
+        )
+        assert await statements(db) - before == 4, "16 + 4 + 1, and 2 with a title"
+    assert len(database.rows()) == 23
+
+
+async def test_only_those_that_are_refused_fail(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        await creates.create(row("taken"))
+        ids = ["a", "taken", "b", "c", "b", "d"]
+        made = [row(id_) | {"id": f"{place}"} for place, id_ in enumerate(ids)]
+        outcomes = await asyncio.gather(
+            *(creates.create(each) for each in made),
+            creates.create(row("null in a required field", description=None)),
+            return_exceptions=True,
+        )
+    failed = {place: type(each) for place, each in enumerate(outcomes) if each is not None}
+    assert failed.pop(6) is not None
+    assert failed == {1: UniqueViolationError, 4: UniqueViolationError}
+    assert sorted(database.rows()) == ["a", "b", "c", "d", "taken"]
+
+
+async def test_a_database_that_is_away_is_told_to_all(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+    outcomes = await asyncio.gather(
+        *(creates.create(row(f"v{number}")) for number in range(4)), return_exceptions=True
+    )
+    assert all(isinstance(each, Exception) for each in outcomes)
+    assert not any(isinstance(each, DataError) and each.code == "P2002" for each in outcomes)
+    assert database.rows() == {}
+
+
+async def test_who_leaves_takes_nobody_along(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+    assert "b" in database.rows()
+
+
+async def test_the_same_video_twice_at_once_is_stored_once(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    answers = await asyncio.gather(
+        *(
+            client.post(COLLECTION, json={"video_id": f"v{n // 2}", "description": f"Dog {n}."})
+            for n in range(16)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [201] * 8 + [409] * 8
+    stored = database.rows()
+    for answer in answers:
+        if answer.status_code == 201:
+            made = answer.json()
+            assert answer.headers["location"] == f"/api/video-analysis/{made['video_id']}"
+            assert stored[made["video_id"]] == made["description"]
+    assert database.count("search_document") == 8
