@@ -75,7 +75,8 @@ class JsonRecords:
         waiting = self._waiting.get(field)
         if waiting is None or len(waiting) == _MOST_AT_ONCE:
             waiting = self._waiting[field] = {}
-            loop.call_soon(self._start, field, waiting)
+            # In the turn after the next, so that requests which have come meanwhile join in.
+            loop.call_soon(loop.call_soon, self._start, field, waiting)
         future: asyncio.Future[Record | None] = loop.create_future()
         waiting.setdefault(value, []).append(future)
         return future
