@@ -14,6 +14,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from backend.commands import CommandError
 from backend.core.config import load_settings
 from backend.core.errors import StartupError
+from backend.core.http_protocol import HttpProtocol
 
 
 class Config(uvicorn.Config):
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config(
         "backend.main:app",
         lifespan="on",
+        http=HttpProtocol,
         workers=arguments.workers,
         reload=arguments.reload,
         log_config=None,  # the service has its own, and a line per request

@@ -211,6 +211,30 @@ def test_garbage_on_the_socket(server: Server, database: Database) -> None:
     assert "Traceback" not in server.log()
 
 
+def test_an_answer_arrives_in_one_piece(server: Server, database: Database) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        for _ in range(20):
+            connection.sendall(b"GET /api/test/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            headers, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert headers.startswith(b"HTTP/1.1 200")
+            assert json.loads(body)["status"] == "ok"
+
+
+def test_requests_in_a_row_are_answered_in_their_order(server: Server, database: Database) -> None:
+    asked = b"".join(
+        b"GET /api/video-analysis/v%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
+        % (number, b"Connection: close\r\n" if number == 49 else b"")
+        for number in range(50)
+    )
+    answered = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(asked)
+        while part := connection.recv(65536):
+            answered += part
+    found = [part.partition(b'"')[0] for part in answered.split(b'"instance":"')[1:]]
+    assert found == [b"/api/video-analysis/v%d" % number for number in range(50)]
+
+
 def test_ten_megabytes_are_refused_with_an_answer_that_arrives(
     server: Server, database: Database
 ) -> None:
