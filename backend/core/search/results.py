@@ -20,7 +20,8 @@ def shown(score: float, analysis: Answer, matcher: Matcher) -> dict[str, Any]:
     others = [analysis[name] for name in _OTHERS]
     for other in (*others, *analysis["people"], *analysis["tags"]):
         if other:
-            seen.update(dict.fromkeys(other[m.start : m.end] for m in matcher.matches(other)))
+            for word in matcher.words_in(other):
+                seen[word] = None
     return {
         "video_id": analysis["video_id"],
         "score": score,

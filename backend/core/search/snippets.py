@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Container
-from html import escape
 from typing import NamedTuple
 
 from backend.core.search.analysis import ASCII_WORD, term_of, words
 
 LENGTH = 240
+_SPECIAL = re.compile("[&<>\"']")
 MARK, END_MARK = "<mark>", "</mark>"
 
 
@@ -23,6 +25,15 @@ class Matcher:
 
     def __init__(self, terms: Container[str]) -> None:
         self._wanted = _Wanted(terms)
+        self._names: dict[str, list[str]] = {}
+
+    def words_in(self, name: str) -> list[str]:
+        """As they are written there. Results share many names."""
+        found = self._names.get(name)
+        if found is None:
+            found = [name[match.start : match.end] for match in self.matches(name)]
+            self._names[name] = found
+        return found
 
     def matches(self, text: str) -> list[Match]:
         wanted = self._wanted
@@ -73,6 +84,7 @@ def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:
     """The part of about `length` characters with the most different words, `<mark>` around each.
     All else is escaped."""
     start, end = _best_part(text, found, length)
+    escape = html.escape if _SPECIAL.search(text) else str
     pieces = ["… "] if start > 0 else []
     at = start
     for match in found:
