@@ -30,7 +30,7 @@ async def stats(client: Prisma, provider: Provider, filters: Filters) -> Stats:
     asked = [
         _totals(provider, filters),
         _days(provider, filters),
-        *(_top(provider, filters, column) for column in _PLACES.values()),
+        _top_places(provider, filters),
         *(_top_related(provider, filters, *relation) for relation in _RELATIONS.values()),
         *(_having(provider, filters, table) for table in ("video_tag", "video_person", "segment")),
     ]
@@ -40,10 +40,11 @@ async def stats(client: Prisma, provider: Provider, filters: Filters) -> Stats:
     totals = answers[0][0]
     total = int(totals["total"])
     days = {date.fromisoformat(row["day"]): int(row["count"]) for row in answers[1]}
-    tops = dict(zip([*_PLACES, *_RELATIONS], answers[2:8], strict=True))
+    tops = dict(zip(_RELATIONS, answers[3:5], strict=True))
+    tops |= {name: [row for row in answers[2] if row["top"] == name] for name in _PLACES}
     known = {column: int(totals[column]) for column in _COLUMNS}
     known["duration"] = int(totals["durations"])
-    for name, rows in zip(("tags", "people", "segments"), answers[8:], strict=True):
+    for name, rows in zip(("tags", "people", "segments"), answers[5:], strict=True):
         known[name] = int(rows[0]["count"])
     return Stats(
         total=total,
@@ -84,11 +85,20 @@ def _days(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     return f"{sql} GROUP BY {group}", query.args
 
 
-def _top(provider: Provider, filters: Filters, column: str) -> tuple[str, list[Any]]:
+def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     query = Query(provider)
-    query.conditions.append(f"v.{column} IS NOT NULL")
     query.add(filters)
-    return _grouped(provider, f"v.{column}", "video_analysis AS v", query)
+    source, found = "video_analysis AS v", ""
+    if filters:  # found once; without filters, each has an index that is counted by itself
+        columns = ", ".join(f"v.{column}" for column in _PLACES.values())
+        found = f"WITH found AS MATERIALIZED (SELECT {columns} FROM {source}{query.where()}) "
+        source = "found AS v"
+    tops = []
+    for name, column in _PLACES.items():
+        known = Query(provider, conditions=[f"v.{column} IS NOT NULL"])
+        sql, _ = _grouped(provider, f"v.{column}", source, known)
+        tops.append(f"SELECT '{name}' AS top, t.name, t.count FROM ({sql}) AS t")
+    return found + " UNION ALL ".join(tops), query.args
 
 
 def _top_related(
