@@ -184,7 +184,7 @@ async def test_a_cursor_belongs_to_its_query(
     assert (await client.get(COLLECTION, params={"cursor": cursor, "limit": 9})).status_code == 200
 
 
-@pytest.mark.parametrize("order", ["-created_at", "created_at", "recorded_date", "-updated_at"])
+@pytest.mark.parametrize("order", ORDERS)
 async def test_a_walk_shows_every_untouched_record_once_while_others_write(
     client: httpx.AsyncClient, order: str
 ) -> None:

@@ -95,6 +95,24 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
             "naive", "over+over+hare+snow+dog+lisbon", "bear&tag=n2", "snow&location=%C3%85re",
         )
     ],
+    # More words of one beginning than are tried, the commonest of which were stored last.
+    *[
+        request
+        for begun in ("prefix", "suffix")
+        for request in (
+            *[
+                create(f"{begun}{n}", " ".join(f"{begun}{k:02}x" for k in range(n * 6, 90)))
+                for n in range(12)
+            ],
+            *[
+                get(f"/api/search?limit=50&q={question}")
+                for question in (begun, begun[0], f"{begun}8", f"x{begun}89x", "b")
+            ],
+            ("DELETE", f"{PATH}{begun}0", {}),
+            get(f"/api/search?q={begun}"),
+            get(f"/api/search?q={begun}0"),
+        )
+    ],
     *[get(f"{PATH}?{query}") for query in ("tag=bear&limit=3", "order=recorded_date&person=ben")],
     ("PATCH", PATH + "m3", as_json({"title": "Owls", "tags": ["fox"], "extra": {"z": None}})),
     *[get(f"/api/{path}") for path in ("tags", "tags?limit=2", "people", "stats", "stats?tag=fox")],

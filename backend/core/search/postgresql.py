@@ -37,10 +37,17 @@ FREQUENCIES = (
     ' OFFSET 0) AS t WHERE "documents" > 0'
 )
 
+_BETWEEN = '"term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
+
 BEGINNINGS = (
-    'SELECT "term" FROM "search_term" WHERE "term" >= $1 AND "term" < $2'
-    ' AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495'
-    ' ORDER BY "documents" DESC, "term" LIMIT $3'
+    'WITH changed AS MATERIALIZED (SELECT "term", sum("documents") AS "documents"'
+    f' FROM (SELECT "documents", "vector" FROM {_CHANGES}) AS c,'
+    f' unnest(tsvector_to_array("vector")) AS u("term") WHERE {_BETWEEN} GROUP BY "term")'
+    ' SELECT "term" FROM (SELECT t."term", t."documents" + coalesce(c."documents", 0)'
+    f' AS "documents" FROM (SELECT "term", "documents" FROM "search_term" WHERE {_BETWEEN}'
+    ' AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495) AS t'
+    ' LEFT JOIN changed AS c ON c."term" = t."term" COLLATE "C") AS known'
+    ' WHERE "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT $3'
 )
 """From, below, and how many. The signs are those of repeated terms (analysis.py)."""
 

@@ -23,7 +23,7 @@ FREQUENCIES = (
 
 BEGINNINGS = (
     'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
-    ' AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'
+    ' AND "documents" > 0 AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'
     ' ORDER BY "documents" DESC, "term" LIMIT ?'
 )
 """From, below, and how many. The signs are those of repeated terms (analysis.py)."""
