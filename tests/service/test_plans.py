@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import sqlite3
@@ -9,11 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+from prisma import Prisma
+from prisma.models import VideoAnalysis
 
 from backend.core.filters import Filters
 from backend.core.listing import Order, Place, statements
+from backend.core.records import JSON_FORM
 from backend.core.search import postgresql, sqlite
 from backend.core.search.plan import Slot
+from backend.engine import JsonRecords, in_process
 from tests.service.conftest import Database, SQLite
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +85,25 @@ async def test_search_reads_the_full_text_index(
         assert "search_document_length_idx" in shortest or "vector_idx" in shortest
         frequencies = plan(database, postgresql.FREQUENCIES, ["{beach}"])
         assert "search_term_pkey" in frequencies
+
+
+async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = in_process(Prisma)(datasource={"url": database.url}, log_queries=True)
+    async with client:
+        videos = JsonRecords(client, VideoAnalysis, JSON_FORM)
+        caplog.set_level("INFO")
+        await videos.find_unique({"videoId": "v"})
+        await asyncio.gather(*(videos.find_unique({"videoId": id_}) for id_ in "vw"))
+        await videos.find_many(take=100, order=[{"createdAt": "desc"}, {"id": "desc"}])
+    one, both, *_, newest = [record.getMessage().rpartition(" (")[0] for record in caplog.records]
+    for sql, index in (
+        (one, "video_analysis_video_id_key"),
+        (both, "video_analysis_video_id_key"),
+        (newest, "video_analysis_created_at_id_idx"),
+    ):
+        found = plan(database, sql, ["1"] * (sql.count("?") or sql.count("$")))
+        assert index in found, sql
+        assert "TEMP B-TREE" not in found
+        assert "Sort" not in found
