@@ -6,6 +6,6 @@ runs Prisma's schema engine. Nothing here is imported by a running service.
 
 from __future__ import annotations
 
-from backend.engine.migrate.deploy import Deployed, deploy
+from .deploy import Deployed, deploy
 
 __all__ = ["Deployed", "deploy"]

@@ -21,8 +21,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, get_args
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import EngineError
+from ..drivers.driver import Provider
+from ..errors import EngineError
 
 FILE = "prisma.toml"
 

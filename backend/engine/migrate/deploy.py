@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.engine.errors import DriverError, EngineError
-from backend.engine.migrate.cancellation import to_the_end
-from backend.engine.migrate.config import MigrateConfig, load_config
-from backend.engine.migrate.databases.database import Database, Log, ScriptError, explained
-from backend.engine.migrate.failure import failed_migration
-from backend.engine.migrate.folder import Migration, locate
-from backend.engine.migrate.history import AppliedMigration, Comparison, History, compare
-from backend.engine.migrate.target import open_database, parse_target
+from ..errors import DriverError, EngineError
+from .cancellation import to_the_end
+from .config import MigrateConfig, load_config
+from .databases.database import Database, Log, ScriptError, explained
+from .failure import failed_migration
+from .folder import Migration, locate
+from .history import AppliedMigration, Comparison, History, compare
+from .target import open_database, parse_target
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for another deploy. Prisma gives up after 10, which fails the second of two

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from backend.engine.errors import EngineError
-from backend.engine.migrate.databases.database import Database
-from backend.engine.migrate.deploy import apply
-from backend.engine.migrate.engine import SchemaEngine
-from backend.engine.migrate.extensions import without_known_extensions
-from backend.engine.migrate.folder import Migration, MigrationFolder
-from backend.engine.migrate.project import Project
-from backend.engine.migrate.scratch import scratch_project
-from backend.engine.migrate.triggers import with_triggers
+from ..errors import EngineError
+from .databases.database import Database
+from .deploy import apply
+from .engine import SchemaEngine
+from .extensions import without_known_extensions
+from .folder import Migration, MigrationFolder
+from .project import Project
+from .scratch import scratch_project
+from .triggers import with_triggers
 
 EMPTY = "-- This is an empty migration."
 """What the engine writes for a draft without changes."""

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from backend.engine.datasource import provider_of
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import DriverError, EngineError
-from backend.engine.migrate.adapters.binding import Open
-from backend.engine.migrate.config import MigrateConfig
-from backend.engine.migrate.databases.database import Database, Log, explained
-from backend.engine.migrate.databases.nothing import NoDatabase
-from backend.engine.migrate.engine import (
+from ..datasource import provider_of
+from ..drivers.driver import Provider
+from ..errors import DriverError, EngineError
+from ..wasm.packages import locate as locate_packages
+from ..wasm.schema import provider_in
+from .adapters.binding import Open
+from .config import MigrateConfig
+from .databases.database import Database, Log, explained
+from .databases.nothing import NoDatabase
+from .engine import (
     SchemaEngine,
     diff_empty,
     diff_main,
@@ -23,13 +25,11 @@ from backend.engine.migrate.engine import (
     diff_schema,
     diff_shadow,
 )
-from backend.engine.migrate.external import find_external
-from backend.engine.migrate.folder import MigrationFolder, locked_provider
-from backend.engine.migrate.project import read_schema
-from backend.engine.migrate.scratch import scratch_postgresql
-from backend.engine.migrate.target import open_database, open_shadow, parse_target
-from backend.engine.wasm.packages import locate as locate_packages
-from backend.engine.wasm.schema import provider_in
+from .external import find_external
+from .folder import MigrationFolder, locked_provider
+from .project import read_schema
+from .scratch import scratch_postgresql
+from .target import open_database, open_shadow, parse_target
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
-from backend.engine.wasm.schema import connection_url
+from ..wasm.schema import connection_url
 
 
 def direct_url(schema: str, url: str, environment: Mapping[str, str]) -> str:

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import EngineError
-from backend.engine.migrate.adapters.binding import Binding, Lock, Open
-from backend.engine.migrate.databases.database import Log
-from backend.engine.migrate.failure import where
-from backend.engine.migrate.folder import LOCK_FILE, SCRIPT, Migration, MigrationFolder
-from backend.engine.wasm import modules
-from backend.engine.wasm.asynchronous import AsyncInstance, Promise
-from backend.engine.wasm.instance import WasmPanicError
-from backend.engine.wasm.javascript import UNDEFINED, ThrownError, to_python
+from ..drivers.driver import Provider
+from ..errors import EngineError
+from ..wasm import modules
+from ..wasm.asynchronous import AsyncInstance, Promise
+from ..wasm.instance import WasmPanicError
+from ..wasm.javascript import UNDEFINED, ThrownError, to_python
+from .adapters.binding import Binding, Lock, Open
+from .databases.database import Log
+from .failure import where
+from .folder import LOCK_FILE, SCRIPT, Migration, MigrationFolder
 
 _WASM = Path("@prisma/schema-engine-wasm/schema_engine_bg.wasm")
 _EXTERNAL_ERROR = re.compile(r"External error id#(\d+)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backend.engine.errors import EngineError
-from backend.engine.migrate.databases.database import ScriptError
-from backend.engine.migrate.failure import where
-from backend.engine.migrate.project import Project
+from ..errors import EngineError
+from .databases.database import ScriptError
+from .failure import where
+from .project import Project
 
 
 async def execute(project: Project, script: str) -> None:

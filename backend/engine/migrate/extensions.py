@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backend.engine.migrate.folder import Migration
-from backend.engine.migrate.statements import split
+from .folder import Migration
+from .statements import split
 
 _MADE = re.compile(r'CREATE\s+EXTENSION\s+(?:IF\s+NOT\s+EXISTS\s+)?"?([\w-]+)"?', re.IGNORECASE)
 _DROPPED = re.compile(r'DROP\s+EXTENSION\s+(?:IF\s+EXISTS\s+)?"?([\w-]+)"?', re.IGNORECASE)

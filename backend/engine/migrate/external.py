@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.migrate.config import MigrateConfig
-from backend.engine.migrate.databases.database import Database
-from backend.engine.migrate.folder import Migration
-from backend.engine.migrate.statements import split
+from ..drivers.driver import Provider
+from .config import MigrateConfig
+from .databases.database import Database
+from .folder import Migration
+from .statements import split
 
 _CREATES_TABLE = re.compile(
     r"CREATE\s+(?:(?:VIRTUAL|UNLOGGED|FOREIGN)\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"

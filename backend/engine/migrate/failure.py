@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backend.engine.errors import EngineError
-from backend.engine.migrate.databases.database import ScriptError
+from ..errors import EngineError
+from .databases.database import ScriptError
 
 
 def failed_migration(name: str, error: ScriptError) -> EngineError:

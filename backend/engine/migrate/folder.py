@@ -9,9 +9,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import EngineError
-from backend.engine.migrate.config import MigrateConfig
+from ..drivers.driver import Provider
+from ..errors import EngineError
+from .config import MigrateConfig
 
 LOCK_FILE = "migration_lock.toml"
 SCRIPT = "migration.sql"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend.engine.migrate.databases.database import Database
-from backend.engine.migrate.folder import Migration
+from .databases.database import Database
+from .folder import Migration
 
 _COLUMNS = (
     "id, checksum, finished_at, migration_name, logs, rolled_back_at, started_at,"

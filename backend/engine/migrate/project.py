@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import DriverError
-from backend.engine.migrate.config import MigrateConfig, load_config
-from backend.engine.migrate.databases.database import Database, Log, explained
-from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING
-from backend.engine.migrate.external import find_external
-from backend.engine.migrate.folder import Migration, MigrationFolder, locate
-from backend.engine.migrate.target import Target, open_database, open_shadow, parse_target
+from ..drivers.driver import Provider
+from ..errors import DriverError
+from .config import MigrateConfig, load_config
+from .databases.database import Database, Log, explained
+from .deploy import LOCK_TIMEOUT, WAITING
+from .external import find_external
+from .folder import Migration, MigrationFolder, locate
+from .target import Target, open_database, open_shadow, parse_target
 
 if TYPE_CHECKING:
-    from backend.engine.migrate.engine import Schema, SchemaEngine
+    from .engine import Schema, SchemaEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Project:
         migrations: Sequence[Migration] = (),
     ) -> AsyncIterator[SchemaEngine]:
         """The schema engine over an open database. `migrations`: those that it will be shown."""
-        from backend.engine.migrate.engine import SchemaEngine
-        from backend.engine.wasm.packages import locate as locate_packages
+        from ..wasm.packages import locate as locate_packages
+        from .engine import SchemaEngine
 
         async def main() -> Database:
             return database
@@ -103,7 +103,7 @@ def open_project(
 
 
 def read_schema(schema_path: Path, provider: Provider) -> Schema:
-    from backend.engine.wasm.schema import with_provider, without_connection
+    from ..wasm.schema import with_provider, without_connection
 
     text = schema_path.read_text(encoding="utf-8")
     return [(str(schema_path), with_provider(without_connection(text), provider))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from backend.engine.errors import EngineError
-from backend.engine.migrate.external import External, find_external
-from backend.engine.migrate.project import Project
+from ..errors import EngineError
+from .external import External, find_external
+from .project import Project
 
 _BLOCK = re.compile(
     r"(?:^///[^\n]*\n)*^(?P<kind>datasource|generator|model|enum|view) (?P<name>\w+) "

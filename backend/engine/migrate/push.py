@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.engine.migrate.project import Project
-from backend.engine.migrate.reset import empty
+from .project import Project
+from .reset import empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backend.engine.migrate.databases.database import Database
-from backend.engine.migrate.databases.sqlite import SqliteDatabase
-from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING, Deployed, apply
-from backend.engine.migrate.project import Project
+from .databases.database import Database
+from .databases.sqlite import SqliteDatabase
+from .deploy import LOCK_TIMEOUT, WAITING, Deployed, apply
+from .project import Project
 
 
 async def reset(project: Project) -> Deployed:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.engine.errors import EngineError
-from backend.engine.migrate.deploy import LOCK_TIMEOUT, WAITING
-from backend.engine.migrate.folder import Migration
-from backend.engine.migrate.history import AppliedMigration, History
-from backend.engine.migrate.project import Project
+from ..errors import EngineError
+from .deploy import LOCK_TIMEOUT, WAITING
+from .folder import Migration
+from .history import AppliedMigration, History
+from .project import Project
 
 
 async def mark_applied(project: Project, name: str) -> None:

@@ -11,19 +11,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.drivers.postgresql.url import parse_url
-from backend.engine.errors import EngineError
-from backend.engine.migrate.cancellation import to_the_end
-from backend.engine.migrate.databases import postgresql
-from backend.engine.migrate.databases.database import Log
-from backend.engine.migrate.embedded_postgres import (
+from ..drivers.driver import Provider
+from ..drivers.postgresql.url import parse_url
+from ..errors import EngineError
+from .cancellation import to_the_end
+from .databases import postgresql
+from .databases.database import Log
+from .embedded_postgres import (
     EmbeddedPostgres,
     MissingBinariesError,
     server_folder,
 )
-from backend.engine.migrate.project import Project
-from backend.engine.migrate.target import parse_target
+from .project import Project
+from .target import parse_target
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backend.engine.drivers.driver import Provider
+from ..drivers.driver import Provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.engine.migrate.history import Comparison, History, compare
-from backend.engine.migrate.project import Project
+from .history import Comparison, History, compare
+from .project import Project
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.engine.datasource import provider_of, sqlite_path
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import EngineError
-from backend.engine.migrate.databases.database import Database, Log
+from ..datasource import provider_of, sqlite_path
+from ..drivers.driver import Provider
+from ..errors import EngineError
+from .databases.database import Database, Log
 
 if TYPE_CHECKING:
-    from backend.engine.drivers.postgresql.url import PostgreSQLSettings
+    from ..drivers.postgresql.url import PostgreSQLSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def parse_target(url: str, *, base: Path) -> Target:
         name = path.name if path else ":memory:"
         return Target("sqlite", name, url.partition("?")[0], base, path=path)
     # asyncpg, which these load, costs what SQLite's users need not pay.
-    from backend.engine.drivers.postgresql.url import parse_url
-    from backend.engine.migrate.databases.postgresql import address
+    from ..drivers.postgresql.url import parse_url
+    from .databases.postgresql import address
 
     settings = parse_url(url)
     return Target("postgresql", settings.database, address(settings), base, postgresql=settings)
@@ -69,12 +69,12 @@ async def open_shadow(target: Target, shadow_url: str | None) -> Database:
     """An empty database in which the migrations are tried: made on the server of `target` and
     dropped when closed, or that of `shadow_url`, emptied."""
     if target.postgresql is None:
-        from backend.engine.migrate.databases.sqlite import SqliteDatabase
+        from .databases.sqlite import SqliteDatabase
 
         memory = SqliteDatabase(None)
         await memory.connect()
         return memory
-    from backend.engine.migrate.databases.shadow import create_shadow, empty_shadow
+    from .databases.shadow import create_shadow, empty_shadow
 
     if shadow_url is None:
         return await create_shadow(target.postgresql, folder=target.folder)
@@ -85,7 +85,7 @@ async def open_shadow(target: Target, shadow_url: str | None) -> Database:
 
 
 async def _open_sqlite(target: Target, *, create: bool, log: Log) -> Database:
-    from backend.engine.migrate.databases.sqlite import SqliteDatabase
+    from .databases.sqlite import SqliteDatabase
 
     exists = _exists(target.path)
     if not exists and not create:
@@ -108,7 +108,7 @@ def _exists(path: Path | None) -> bool:
 async def _open_postgresql(
     target: Target, settings: PostgreSQLSettings, *, create: bool, log: Log
 ) -> Database:
-    from backend.engine.migrate.databases.postgresql import PostgresqlDatabase, create_database
+    from .databases.postgresql import PostgresqlDatabase, create_database
 
     database = PostgresqlDatabase(settings, folder=target.folder)
     try:

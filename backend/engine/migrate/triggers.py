@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backend.engine.migrate.databases.sqlite import SqliteDatabase
-from backend.engine.migrate.folder import Migration
-from backend.engine.migrate.statements import split
+from .databases.sqlite import SqliteDatabase
+from .folder import Migration
+from .statements import split
 
 _RENAMES = re.compile(r'ALTER TABLE "new_((?:[^"]|"")+)" RENAME TO "\1"$')
 

@@ -17,11 +17,11 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
-from backend.engine.wasm import javascript as js
-from backend.engine.wasm.imports import VALUES, Bindings
-from backend.engine.wasm.instance import Instance
-from backend.engine.wasm.javascript import UNDEFINED, JSObject, ThrownError
-from backend.engine.wasm.modules import LoadedModule
+from . import javascript as js
+from .imports import VALUES, Bindings
+from .instance import Instance
+from .javascript import UNDEFINED, JSObject, ThrownError
+from .modules import LoadedModule
 
 Function = Callable[..., Any]
 

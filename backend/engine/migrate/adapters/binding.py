@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import DriverError
-from backend.engine.migrate.adapters import postgresql, sqlite
-from backend.engine.migrate.databases.database import Database, ScriptError, explained
-from backend.engine.migrate.statements import split
-from backend.engine.wasm.asynchronous import AsyncInstance
-from backend.engine.wasm.javascript import UNDEFINED
+from ...drivers.driver import Provider
+from ...errors import DriverError
+from ...wasm.asynchronous import AsyncInstance
+from ...wasm.javascript import UNDEFINED
+from ..databases.database import Database, ScriptError, explained
+from ..statements import split
+from . import postgresql, sqlite
 
 Open = Callable[[], Awaitable[Database]]
 Function = Callable[..., Any]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from backend.engine.errors import DriverError
-from backend.engine.migrate.adapters.types import ARRAY, ColumnType, is_datetime
-from backend.engine.migrate.databases.database import Database, Rows
-from backend.engine.wasm.javascript import BigInt, Uint8Array
+from ...errors import DriverError
+from ...wasm.javascript import BigInt, Uint8Array
+from ..databases.database import Database, Rows
+from .types import ARRAY, ColumnType, is_datetime
 
 PROVIDER = "postgres"
 ADAPTER = "@prisma/adapter-pg"

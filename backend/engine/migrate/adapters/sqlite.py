@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.engine.migrate.adapters.types import ColumnType, is_datetime
-from backend.engine.migrate.databases.database import Database, Rows
-from backend.engine.wasm.javascript import BigInt, Uint8Array
+from ...wasm.javascript import BigInt, Uint8Array
+from ..databases.database import Database, Rows
+from .types import ColumnType, is_datetime
 
 PROVIDER = "sqlite"
 ADAPTER = "@prisma/adapter-better-sqlite3"

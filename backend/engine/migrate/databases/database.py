@@ -17,8 +17,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.errors import DriverError, EngineError, user_facing
+from ...drivers.driver import Provider
+from ...errors import DriverError, EngineError, user_facing
 
 Log = Callable[[str], None]
 """Takes one line of progress for the person who waits."""

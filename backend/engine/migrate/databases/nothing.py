@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.migrate.databases.database import Database, Rows
+from ...drivers.driver import Provider
+from .database import Database, Rows
 
 
 class NoDatabase(Database):

@@ -12,14 +12,14 @@ from typing import Any
 
 import asyncpg
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.drivers.postgresql.connect import Connector, RawConnection, quoted
-from backend.engine.drivers.postgresql.errors import FAILURES, translate
-from backend.engine.drivers.postgresql.url import PostgreSQLSettings
-from backend.engine.errors import DriverError, EngineError
-from backend.engine.migrate.cancellation import to_the_end
-from backend.engine.migrate.databases.database import Database, Rows, ScriptError, explained
-from backend.engine.migrate.statements import ScriptStatement, line_of, split
+from ...drivers.driver import Provider
+from ...drivers.postgresql.connect import Connector, RawConnection, quoted
+from ...drivers.postgresql.errors import FAILURES, translate
+from ...drivers.postgresql.url import PostgreSQLSettings
+from ...errors import DriverError, EngineError
+from ..cancellation import to_the_end
+from ..statements import ScriptStatement, line_of, split
+from .database import Database, Rows, ScriptError, explained
 
 MIGRATE_LOCK = 72707369
 """The key of Prisma's advisory lock, so that Prisma's own tools and ours wait for each other."""

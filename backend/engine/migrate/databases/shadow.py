@@ -6,11 +6,11 @@ import dataclasses
 import uuid
 from pathlib import Path
 
-from backend.engine.drivers.postgresql.connect import quoted
-from backend.engine.drivers.postgresql.url import PostgreSQLSettings
-from backend.engine.errors import EngineError
-from backend.engine.migrate.cancellation import to_the_end
-from backend.engine.migrate.databases.postgresql import (
+from ...drivers.postgresql.connect import quoted
+from ...drivers.postgresql.url import PostgreSQLSettings
+from ...errors import EngineError
+from ..cancellation import to_the_end
+from .postgresql import (
     PostgresqlDatabase,
     connect,
     create_database,

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.engine.drivers.driver import Provider
-from backend.engine.drivers.sqlite.errors import translate
-from backend.engine.errors import DriverError, EngineError
-from backend.engine.migrate.cancellation import cancel_later, to_the_end
-from backend.engine.migrate.databases.database import Database, Rows, explained
-from backend.engine.migrate.databases.sqlite_script import SqliteScript, foreign_keys_of_transaction
-from backend.engine.migrate.statements import split
+from ...drivers.driver import Provider
+from ...drivers.sqlite.errors import translate
+from ...errors import DriverError, EngineError
+from ..cancellation import cancel_later, to_the_end
+from ..statements import split
+from .database import Database, Rows, explained
+from .sqlite_script import SqliteScript, foreign_keys_of_transaction
 
 T = TypeVar("T")
 

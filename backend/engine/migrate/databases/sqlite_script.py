@@ -6,9 +6,9 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from backend.engine.drivers.sqlite.errors import translate
-from backend.engine.migrate.databases.database import ScriptError
-from backend.engine.migrate.statements import ScriptStatement, split
+from ...drivers.sqlite.errors import translate
+from ..statements import ScriptStatement, split
+from .database import ScriptError
 
 
 class SqliteScript:
