@@ -7,7 +7,8 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,18 @@ class SQLite:
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             return dict(database.execute("SELECT video_id, description FROM video_analysis"))
 
+    def indexed(self) -> set[str]:
+        """The video_ids that search knows; asserts that all that it keeps of them agrees."""
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            database.execute(  # fails where the index and the documents differ
+                "INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)"
+            )
+            found = dict(database.execute("SELECT video_id, terms FROM search_document"))
+            (total,) = database.execute("SELECT documents FROM search_total").fetchone()
+            counts = dict(database.execute("SELECT * FROM search_term WHERE documents > 0"))
+        assert (total, counts) == (len(found), counted(found.values()))
+        return set(found)
+
     def count(self, table: str) -> int:
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
@@ -68,8 +81,28 @@ class PostgreSQL:
         )
         return found
 
+    def indexed(self) -> set[str]:
+        self.execute("SELECT search_add_up()")
+        found, total, counts = json.loads(
+            self.server.psql(
+                "SELECT json_build_array("
+                "(SELECT coalesce(json_object_agg(video_id, terms), '{}') FROM search_document),"
+                "(SELECT documents FROM search_total),"
+                "(SELECT coalesce(json_object_agg(term, documents), '{}') FROM search_term"
+                " WHERE documents <> 0))",
+                database=self.name,
+            )
+        )
+        assert (total, counts) == (len(found), counted(found.values()))
+        return set(found)
+
     def count(self, table: str) -> int:
         return int(self.server.psql(f"SELECT count(*) FROM {table}", database=self.name))
+
+
+def counted(entries: Iterable[str]) -> Counter[str]:
+    """In how many entries of the index each term is."""
+    return Counter(term for entry in entries for term in set(entry.split()))
 
 
 Database = SQLite | PostgreSQL

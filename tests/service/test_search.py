@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.core.search import query as asking
-from tests.service.conftest import Database
+from backend.main import create_app
+from tests.service.conftest import Database, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -165,6 +166,56 @@ async def test_a_failed_write_leaves_neither_record_nor_index(
     assert answer.status_code == 409
     assert (await ids(client, "giraffe"), await ids(client, "zebra")) == ([], ["v"])
     assert database.count("search_document") == 1
+
+
+BROKEN = {
+    "sqlite": "CREATE TRIGGER broken BEFORE {} ON {} BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    "postgresql": "CREATE FUNCTION broken() RETURNS TRIGGER LANGUAGE plpgsql AS"
+    " 'BEGIN RAISE ''broken''; END';"
+    " CREATE TRIGGER broken BEFORE {} ON {} FOR EACH ROW EXECUTE FUNCTION broken()",
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "table"),
+    [
+        ("INSERT", "search_document"),
+        ("UPDATE", "search_document"),
+        ("INSERT", "search_term"),
+        ("UPDATE", "search_total"),
+        ("INSERT", "video_tag"),
+        ("INSERT", "segment"),
+    ],
+)
+async def test_where_the_index_or_a_relation_cannot_be_written_nothing_is(
+    own_database: Database, event: str, table: str
+) -> None:
+    if (own_database.provider, table) == ("postgresql", "search_total"):
+        table = "search_change"  # what is counted there, once in a while
+        event = "INSERT"
+    app = create_app(settings_for(own_database.url))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        await post(client, "old", description="A zebra.", tags=["t"])
+        before = (await client.get("/api/video-analysis/old")).json()
+        own_database.execute(BROKEN[own_database.provider].format(event, table))
+        segments = [{"start": 0, "end": 1, "text": "A koala."}]
+        fields = {"description": "A giraffe.", "tags": ["u"], "segments": segments}
+        answers = [
+            await client.patch("/api/video-analysis/old", json=fields),
+            await client.post("/api/video-analysis/", json={"video_id": "new", **fields}),
+        ]
+        failed = [answer.status_code for answer in answers]
+        assert 500 in failed
+        assert {*failed} <= {200, 201, 500}
+        old = (await client.get("/api/video-analysis/old")).json()
+        if failed[0] == 500:
+            assert old == before
+        stored = {"old"} | ({"new"} if failed[1] == 201 else set())
+        assert set(own_database.rows()) == own_database.indexed() == stored
+        found = {"old": failed[0] == 200, "new": failed[1] == 201}
+        for word in ("giraffe", "koala"):
+            assert set(await ids(client, word)) == {id_ for id_ in found if found[id_]}
+        assert await ids(client, "zebra") == (["old"] if failed[0] == 500 else [])
 
 
 async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClient) -> None:

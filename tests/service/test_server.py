@@ -128,6 +128,7 @@ async def test_every_answered_write_survives_a_kill(
         stored = {each["video_id"]: each["description"] for each in listed}
         assert answered.items() <= stored.items() <= sent.items()
         assert own_database.rows() == stored
+        assert own_database.indexed() == set(stored)
 
 
 async def test_a_client_that_leaves_after_its_request(server: Server, database: Database) -> None:

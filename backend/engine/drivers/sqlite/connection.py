@@ -40,9 +40,6 @@ _KEPT_STATEMENTS = 256
 _READER_CACHE_KIB = 4096
 """SQLite's own 2 MiB hold too few pages for queries that fetch hundreds of rows by key."""
 
-_READER_MAPPED = 2**30
-"""Bytes of the file that are read where the system has them, without a copy of each page."""
-
 
 @dataclass(frozen=True, slots=True)
 class SQLiteSettings:
@@ -148,7 +145,6 @@ class SQLiteDriver(Driver):
         connection = self._open()
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
-        connection.execute(f"PRAGMA mmap_size = {_READER_MAPPED}")
         return connection
 
     def _open(self) -> sqlite3.Connection:
