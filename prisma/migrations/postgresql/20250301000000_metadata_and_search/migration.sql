@@ -103,10 +103,9 @@ ALTER TABLE "segment" ADD CONSTRAINT "segment_analysis_id_fkey" FOREIGN KEY ("an
 -- written by one statement. A term that occurs more than once is followed by itself and one sign
 -- that stands for the number.
 
--- The reference is checked at the end of the transaction: the trigger below writes before its row is there.
+-- Of the records that there are: triggers see to it, at less cost than a foreign key, which would look each up again.
 CREATE TABLE "search_document" (
-    "video_id" TEXT NOT NULL PRIMARY KEY
-        REFERENCES "video_analysis" ("video_id") ON DELETE CASCADE ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    "video_id" TEXT NOT NULL PRIMARY KEY,
     "length" INTEGER NOT NULL,
     "terms" TEXT NOT NULL,
     "vector" TSVECTOR NOT NULL GENERATED ALWAYS AS
@@ -142,12 +141,32 @@ END $$;
 CREATE TRIGGER "search_take_in" BEFORE INSERT OR UPDATE OF "search_terms" ON "video_analysis"
     FOR EACH ROW WHEN (NEW."search_terms" IS NOT NULL) EXECUTE FUNCTION "search_take_in"();
 
+CREATE FUNCTION "search_follow"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        UPDATE "search_document" SET "video_id" = NEW."video_id" WHERE "video_id" = OLD."video_id";
+    ELSIF TG_OP = 'DELETE' THEN
+        DELETE FROM "search_document" WHERE "video_id" = OLD."video_id";
+    ELSE
+        TRUNCATE "search_document", "search_term", "search_change";
+        UPDATE "search_total" SET "documents" = 0, "length" = 0;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER "search_follow" AFTER DELETE ON "video_analysis"
+    FOR EACH ROW EXECUTE FUNCTION "search_follow"();
+CREATE TRIGGER "search_follow_renamed" AFTER UPDATE OF "video_id" ON "video_analysis"
+    FOR EACH ROW WHEN (NEW."video_id" <> OLD."video_id") EXECUTE FUNCTION "search_follow"();
+CREATE TRIGGER "search_follow_truncated" AFTER TRUNCATE ON "video_analysis" EXECUTE FUNCTION "search_follow"();
+
 CREATE FUNCTION "search_add_up"() RETURNS VOID LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('memory-mirror search_add_up')) THEN
         RETURN; -- another transaction is at it
     END IF;
-    WITH taken AS (DELETE FROM "search_change" RETURNING "documents", "length", "vector"),
+    -- From the first on: the table has many pages that were used once.
+    WITH taken AS (DELETE FROM "search_change" WHERE "id" >= (SELECT min("id") FROM "search_change")
+        RETURNING "documents", "length", "vector"),
     total AS (UPDATE "search_total" SET
         "documents" = "search_total"."documents" + (SELECT coalesce(sum("documents"), 0) FROM taken),
         "length" = "search_total"."length" + (SELECT coalesce(sum("length"), 0) FROM taken))
