@@ -38,7 +38,10 @@ class GatheredCreates:
         self._running: set[asyncio.Task[None]] = set()
 
     def create(self, row: Row) -> asyncio.Future[None]:
-        """Done when the row is durable. Raises what `create` of the client raises."""
+        """Done when the row is durable. Raises what `create` of the client raises.
+
+        A row whose caller leaves before its statement has begun is not written. The statement
+        itself is given up only where all its callers have left."""
         loop = asyncio.get_running_loop()
         row = {name: value for name, value in row.items() if value is not None}
         fields = tuple(row)
@@ -55,12 +58,25 @@ class GatheredCreates:
         while waiting:
             # A power of two: a plan for each number of rows would push out others.
             count = min(1 << (len(waiting).bit_length() - 1), _MOST_AT_ONCE)
-            task = asyncio.get_running_loop().create_task(self._write(waiting[:count]))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._start_together(waiting[:count])
             waiting = waiting[count:]
 
+    def _start_together(self, rows: Waiting) -> None:
+        task = asyncio.get_running_loop().create_task(self._write(rows))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+        def stop_if_all_have_left(_: asyncio.Future[None]) -> None:
+            if all(future.cancelled() for _, future in rows):
+                task.cancel()
+
+        for _, future in rows:
+            future.add_done_callback(stop_if_all_have_left)
+
     async def _write(self, rows: Waiting) -> None:
+        rows = [one for one in rows if not one[1].done()]  # done: whoever waited has left
+        if not rows:
+            return
         try:
             await self._actions.create_many([row for row, _ in rows])
         except asyncio.CancelledError:

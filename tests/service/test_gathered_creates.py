@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 COLLECTION = "/api/video-analysis/"
 
 
-def row(video_id: str, **fields: Any) -> dict[str, Any]:
+def row(video_id: str, **fields: Any) -> Any:
     return {"id": f"id of {video_id}", "videoId": video_id, "description": "A dog.", **fields}
 
 
@@ -74,14 +75,41 @@ async def test_a_database_that_is_away_is_told_to_all(database: Database) -> Non
     assert database.rows() == {}
 
 
-async def test_who_leaves_takes_nobody_along(database: Database) -> None:
+async def test_who_leaves_before_it_begins_is_not_written(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         creates = GatheredCreates(db.videoanalysis)
         leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
-        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+    assert list(database.rows()) == ["b"]
+
+
+async def test_who_leaves_later_takes_nobody_along(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
+        for _ in range(3):
+            await asyncio.sleep(0)
         leaving.cancel()
         await staying
     assert "b" in database.rows()
+
+
+async def test_a_statement_that_nobody_waits_for_is_given_up(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        await creates.create(row("before"))  # its plan is there
+        with contextlib.suppress(ZeroDivisionError):
+            async with db.tx() as transaction:
+                await transaction.videoanalysis.create(row("b"))  # those below wait for it
+                leaving = [creates.create(row("b")), creates.create(row("c"))]
+                await asyncio.sleep(0.1)
+                for one in leaving:
+                    one.cancel()
+                await asyncio.sleep(0.1)
+                raise ZeroDivisionError  # rolled back: now they could be written
+        await creates.create(row("after"))
+    assert sorted(database.rows()) == ["after", "before"]
 
 
 async def test_the_same_video_twice_at_once_is_stored_once(
