@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -26,6 +26,7 @@ _MOMENT = re.compile(
     re.IGNORECASE,
 )
 _MILLISECOND = timedelta(milliseconds=1)
+_LAST = time(23, 59, 59, 999_000)
 
 
 def _moment(value: Any, *, last: bool) -> Any:
@@ -34,8 +35,7 @@ def _moment(value: Any, *, last: bool) -> Any:
     try:
         if _DAY.fullmatch(value):
             day = date.fromisoformat(value)
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            return moment + timedelta(days=1) - _MILLISECOND if last else moment
+            return datetime.combine(day, _LAST if last else time.min, UTC)
         if _MOMENT.fullmatch(value):
             moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
             whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
