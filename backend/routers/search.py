@@ -67,8 +67,11 @@ async def search(
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
 
-    Of a question that fits very many videos, the best few hundred are ranked. What was stored
-    before the request is found by it. All filters of the list narrow the search."""
+    Of a question that fits very many videos, the best hundred or more are ranked. What was stored
+    before the request is found by it. All filters of the list narrow the search.
+
+    A cursor keeps the question as it was weighed at first: what others store or delete between
+    two pages neither repeats a result nor hides one."""
     page = await database.search(q, filters, limit=limit, cursor=cursor)
     answer = JsonAnswer(page)
     link_next(request, answer, page["next_cursor"])
