@@ -29,6 +29,7 @@ from backend.core.gathered_creates import GatheredCreates
 from backend.core.search.dialect import Provider
 from backend.core.search.query import SQL, Search
 from backend.core.search.reindex import is_behind, reindex
+from backend.core.search.upkeep import Upkeep
 from backend.core.stats import stats
 from backend.engine import JsonRecords, in_process
 from backend.models.context import ContextPack, ContextRequest
@@ -103,6 +104,7 @@ class DatabaseService:
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._records = JsonRecords(self._client, _record_model(), records.JSON_FORM)
         self._creates = GatheredCreates(self._client.videoanalysis)
+        self._upkeep = Upkeep(self._client) if self.provider == "postgresql" else None
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -114,6 +116,8 @@ class DatabaseService:
 
     async def disconnect(self) -> None:
         """May be called more than once."""
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._client.is_connected():
             await self._client.disconnect()
 
@@ -125,7 +129,7 @@ class DatabaseService:
     @_translated
     async def create_video_analysis(self, given: VideoAnalysisCreate) -> VideoAnalysis:
         self._check_length(given.description)
-        return await writing.create(self._client, self._creates, given)
+        return await self._written(writing.create(self._client, self._creates, given))
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> records.Answer:
@@ -138,8 +142,10 @@ class DatabaseService:
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
         self._check_length(description)
-        return await writing.change(
-            self._client, self._records, video_id, lambda _: {"description": description}
+        return await self._written(
+            writing.change(
+                self._client, self._records, video_id, lambda _: {"description": description}
+            )
         )
 
     @_translated
@@ -147,11 +153,14 @@ class DatabaseService:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
-        return await writing.change(self._client, self._records, video_id, patch.changes)
+        return await self._written(
+            writing.change(self._client, self._records, video_id, patch.changes)
+        )
 
     @_translated
     async def delete_video_analysis(self, video_id: str) -> None:
-        if await self._client.videoanalysis.delete({"videoId": video_id}) is None:
+        deleting = self._client.videoanalysis.delete({"videoId": video_id})
+        if await self._written(deleting) is None:
             raise VideoAnalysisNotFound(video_id)
 
     @_translated
@@ -202,15 +211,15 @@ class DatabaseService:
 
     @_translated
     async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await names.rename(self._client, self._records, kind, name, new)
+        return await self._written(names.rename(self._client, self._records, kind, name, new))
 
     @_translated
     async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await names.merge(self._client, self._records, kind, given, into)
+        return await self._written(names.merge(self._client, self._records, kind, given, into))
 
     @_translated
     async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await names.delete(self._client, self._records, kind, name)
+        await self._written(names.delete(self._client, self._records, kind, name))
 
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:
@@ -235,6 +244,12 @@ class DatabaseService:
     @_translated
     async def is_index_behind(self) -> bool:
         return await is_behind(self._client, SQL[self.provider].STATISTICS)
+
+    async def _written(self, work: Awaitable[R]) -> R:
+        done = await work
+        if self._upkeep is not None:
+            self._upkeep.wrote()
+        return done
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

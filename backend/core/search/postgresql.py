@@ -128,3 +128,10 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
     operator, parts = formula
     sign = " & " if operator == "and" else " | "
     return f"({sign.join(match(part, slots) for part in parts)})"
+
+
+UPKEEP = (
+    "SELECT search_add_up()::text",
+    "SELECT gin_clean_pending_list('search_document_vector_idx')",
+)
+"""What writes put off (see the migration `metadata_and_search`)."""

@@ -197,7 +197,8 @@ BEGIN
         INSERT INTO "search_change" ("documents", "length", "vector")
         VALUES (1, NEW."length", NEW."vector") RETURNING "id" INTO change;
     END IF;
-    IF change % 64 = 0 THEN
+    -- The service does it more often, beside its requests (backend/core/search/upkeep.py).
+    IF change % 1024 = 0 THEN
         PERFORM "search_add_up"();
     END IF;
     RETURN NULL;
