@@ -172,7 +172,13 @@ def _statement(
         source = f"{table} AS d CROSS JOIN video_analysis AS v"
         key, id_ = "d.created_at", "d.analysis_id"
         query.conditions += ["v.id = d.analysis_id", f"d.{column} = {query.bind(driving[1])}"]
-    query.add(filters, skip=driving, each_by_itself=driving is not None)
+    bound = f"{order.removeprefix('-').partition('_')[0]}_{'to' if direction == 'DESC' else 'from'}"
+    query.add(
+        filters,
+        skip=driving,
+        each_by_itself=driving is not None,
+        passed=bound if place is not None else None,
+    )
     if known is not None:
         query.conditions.append(f"{key} IS {'NOT ' if known else ''}NULL")
     sign = "<" if direction == "DESC" else ">"

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -63,6 +64,21 @@ async def test_a_page_of_the_list_is_read_from_one_index_in_its_order(
     assert index in found
     assert "TEMP B-TREE" not in found  # SQLite's word for sorting
     assert "Sort" not in found
+
+
+@pytest.mark.parametrize("order", get_args(Order))
+async def test_a_deep_page_begins_at_its_place_not_at_a_bound(
+    database: Database, order: Order
+) -> None:
+    field = order.removeprefix("-").partition("_")[0]
+    end = "to" if order.startswith("-") else "from"
+    bound: Any = "2026-02-01" if field == "recorded" else datetime(2026, 2, 1, tzinfo=UTC)
+    filters = Filters(**{f"{field}_{end}": bound})
+    sql, args = statements(database.provider, filters, order, 100, PLACE)[0]
+    if isinstance(database, SQLite):
+        args = [str(each) if isinstance(each, datetime) else each for each in args]
+    found = plan(database, sql, args)
+    assert f"({order.removeprefix('-')},id)" in found or "ROW(" in found
 
 
 async def test_search_reads_the_full_text_index(

@@ -34,10 +34,12 @@ class Query:
         *,
         skip: tuple[str, str] | None = None,
         each_by_itself: bool = False,
+        passed: str | None = None,
     ) -> None:
         """Conditions for `filters`. `skip`: a (field, name) that the caller sees to.
         `each_by_itself`: for few rows that something else has found; otherwise the rows may be
-        found by their names."""
+        found by their names. `passed`: the field of a bound that a cursor's place lies beyond;
+        SQLite would begin at the bound, and go through all up to the place."""
         for name, value in filters.given():
             if name in _RELATIONS:
                 for item in value:
@@ -47,7 +49,8 @@ class Query:
                 self.conditions.append(self.holds("v.description", value))
             else:
                 column, operator = _COLUMNS[name]
-                self.conditions.append(f"v.{column} {operator} {self.bind(value)}")
+                unindexed = "+" if name == passed and self.provider == "sqlite" else ""
+                self.conditions.append(f"{unindexed}v.{column} {operator} {self.bind(value)}")
 
     def _related(self, name: str, item: str, each_by_itself: bool) -> str:
         table, column = _RELATIONS[name]
