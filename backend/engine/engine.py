@@ -308,6 +308,8 @@ class Engine:
             if isinstance(value, python_type):
                 return kind, value
         if isinstance(value, (list, tuple)):
+            if all(type(item) is str for item in value):
+                return "unknown", list(value)
             items = [self._raw_parameter(item) for item in value]
             return "unknown", [item for _, item in items]
         if isinstance(value, dict):
