@@ -48,7 +48,8 @@ process on one core; wrk and PostgreSQL, on a Unix socket, on the other. Each co
 were checked before. *CPU* is the server's own time per request; *core* the share of its core that \
 it used, and where that is well below 100 %, the disk or the database held it up. *Of the limit* \
 compares requests/s with the bare ASGI program on the same database's driver (no framework, no \
-validation, no log). Ours writes a log line per request, as in production; the peers write none.
+validation, no log). Ours writes a log line per request, as in production, and keeps its \
+search index within each write; the peers do neither.
 
 {versions}
 
