@@ -35,7 +35,6 @@ from backend.engine import JsonRecords, in_process
 from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
-    LookupResult,
     VideoAnalysis,
     VideoAnalysisCreate,
     VideoAnalysisPatch,
@@ -188,13 +187,15 @@ class DatabaseService:
         )
 
     @_translated
-    async def look_up(self, video_ids: Sequence[str]) -> LookupResult:
-        """Each as often, and in the order, as it is asked for."""
-        found = await listing.by_video_ids(self._client, dict.fromkeys(video_ids))
-        return LookupResult.model_construct(
-            analyses=[found[id_] for id_ in video_ids if id_ in found],
-            missing=[id_ for id_ in dict.fromkeys(video_ids) if id_ not in found],
-        )
+    async def look_up(self, video_ids: Sequence[str]) -> dict[str, Any]:
+        """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
+        asked for."""
+        wanted = dict.fromkeys(video_ids)
+        found = await listing.by_video_ids(self._client, self._records, wanted)
+        return {
+            "analyses": [found[id_] for id_ in video_ids if id_ in found],
+            "missing": [id_ for id_ in wanted if id_ not in found],
+        }
 
     @_translated
     async def search(
@@ -230,16 +231,19 @@ class DatabaseService:
         hits = context.wanted(asked.hits or [])
         if asked.query is not None:
             search = Search(self._client, self.provider)
-            found = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
-            hits = [context.Wanted(hit.video_id, [], hit.score) for hit in found]
-        records = await listing.by_video_ids(self._client, [hit.video_id for hit in hits])
+            best = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
+            hits = [context.Wanted(hit.video_id, [], hit.score) for hit in best]
+        found = await listing.by_video_ids(
+            self._client, self._records, [hit.video_id for hit in hits]
+        )
+        videos = {id_: records.record(answer) for id_, answer in found.items()}
         return await asyncio.to_thread(
-            context.pack, hits, records, max_tokens=asked.max_tokens, form=asked.format
+            context.pack, hits, videos, max_tokens=asked.max_tokens, form=asked.format
         )
 
     @_translated
     async def reindex(self) -> int:
-        return await reindex(self._client)
+        return await reindex(self._client, self._records)
 
     @_translated
     async def is_index_behind(self) -> bool:

@@ -15,7 +15,6 @@ from backend.core import cursors, records
 from backend.core.filters import Filters
 from backend.core.search.dialect import RELATION_TABLES, Provider, Query
 from backend.engine import JsonRecords
-from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -67,11 +66,12 @@ async def total(client: Prisma, provider: Provider, filters: Filters) -> int:
     return int(found["total"])
 
 
-async def by_video_ids(client: Prisma, video_ids: Iterable[str]) -> dict[str, VideoAnalysis]:
+async def by_video_ids(
+    client: Prisma, json_records: JsonRecords, video_ids: Iterable[str]
+) -> dict[str, records.Answer]:
     """Those that there are, by their video_id."""
-    wanted = list(video_ids)
-    rows = await client.videoanalysis.find_many(where={"videoId": {"in": wanted}})
-    return {found.video_id: found for found in await records.with_relations(client, rows)}
+    rows = await json_records.find_many(where={"videoId": {"in": list(video_ids)}})
+    return {found["video_id"]: found for found in await records.answers(client, rows)}
 
 
 async def _rows(json_records: JsonRecords, ids: list[str]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from backend.models.metadata import SCALARS, Segment
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
-    from prisma import Prisma, models
+    from prisma import Prisma
 
 COLUMNS = {name: name for name in SCALARS} | {
     "recorded_date": "recordedDate",
@@ -69,14 +69,6 @@ def _in_milliseconds(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
 
 
-async def with_relations(client: Prisma, rows: list[models.VideoAnalysis]) -> list[VideoAnalysis]:
-    """The records of rows that were read without their relations."""
-    related: dict[str, Related] = {row.id: _no_relations() for row in rows if row.hasRelations}
-    async for name, id_, value in _relations(client, list(related)):
-        related[id_][name].append(value)
-    return [_record(row, related.get(row.id) or _no_relations()) for row in rows]
-
-
 async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
     """Name, id of the record, and value of each, in their order."""
     from prisma import models
@@ -98,13 +90,6 @@ _TAG = JsonForm({"analysisId": "id", "tagName": "name"})
 _PERSON = JsonForm({"analysisId": "id", "personName": "name"})
 _SEGMENT = JsonForm({"analysisId": "id", "start": "start", "end": "end", "text": "text"})
 
-Related = dict[str, list[Any]]
-"""Tags, people and segments, as VideoAnalysis has them."""
-
-
-def _no_relations() -> Related:
-    return {name: [] for name in RELATIONS}
-
 
 def record(answer: Answer) -> VideoAnalysis:
     """Already valid: it was checked on its way in."""
@@ -115,32 +100,6 @@ def record(answer: Answer) -> VideoAnalysis:
             "updated_at": datetime.fromisoformat(answer["updated_at"]),
             "segments": [Segment.model_construct(**part) for part in answer["segments"]],
         }
-    )
-
-
-def _segment(row: models.Segment) -> dict[str, Any]:
-    return {"start": row.start, "end": row.end, "text": row.text}
-
-
-def _record(row: models.VideoAnalysis, related: Related) -> VideoAnalysis:
-    return VideoAnalysis.model_construct(
-        id=row.id,
-        video_id=row.videoId,
-        description=row.description,
-        created_at=row.createdAt,
-        updated_at=row.updatedAt,
-        title=row.title,
-        recorded_date=row.recordedDate,
-        age=row.age,
-        location=row.location,
-        country=row.country,
-        mood=row.mood,
-        event_type=row.eventType,
-        duration=row.duration,
-        people=related["people"],
-        tags=related["tags"],
-        extra=json.loads(row.extra) if row.extra else {},
-        segments=[Segment.model_construct(**part) for part in related["segments"]],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from backend.core.json_answer import JsonAnswer
 from backend.core.openapi import problems
 from backend.core.route import ApiRoute
 from backend.models.schemas import Lookup, LookupResult
@@ -19,8 +20,9 @@ router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
     summary="Read many descriptions by id",
     response_description="Those that are stored, and the ids of those that are not.",
     operation_id="look_up",
+    response_model=LookupResult,
     responses=problems(400, 413, 415, instance=PATH),
 )
-async def look_up(body: Lookup, database: Database) -> LookupResult:
+async def look_up(body: Lookup, database: Database) -> JsonAnswer:
     """At most 1,000 ids; the answer keeps their order."""
-    return await database.look_up(body.video_ids)
+    return JsonAnswer(await database.look_up(body.video_ids))

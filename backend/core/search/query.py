@@ -13,6 +13,7 @@ import orjson
 
 from backend.core import cursors, records
 from backend.core.filters import Filters
+from backend.core.listing import by_video_ids
 from backend.core.search import dialect, plan, postgresql, spelling, sqlite
 from backend.core.search.analysis import repeated, stem, term_of, words
 from backend.core.search.dialect import Provider
@@ -120,9 +121,7 @@ class Search:
     ) -> dict[str, records.Answer]:
         if not hits:
             return {}
-        wanted = [hit.video_id for hit in hits]
-        rows = await json_records.find_many(where={"videoId": {"in": wanted}})
-        return {row["video_id"]: row for row in await records.answers(self._client, rows)}
+        return await by_video_ids(self._client, json_records, [hit.video_id for hit in hits])
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
         hits, _ = await self._rank(await self._read(text), filters, wanted=limit)

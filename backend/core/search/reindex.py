@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from backend.core import records
+from backend.engine import JsonRecords
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
@@ -15,18 +16,18 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-async def reindex(client: Prisma) -> int:
+async def reindex(client: Prisma, json_records: JsonRecords) -> int:
     """How many records were indexed."""
     total, after = 0, ""
     while True:
-        rows = await client.videoanalysis.find_many(
+        rows = await json_records.find_many(
             where={"id": {"gt": after}}, order={"id": "asc"}, take=_AT_ONCE
         )
         if not rows:
             return total
-        after = rows[-1].id
-        found = await records.with_relations(client, rows)
-        await asyncio.gather(*(_index(client, record) for record in found))
+        after = rows[-1]["id"]
+        found = await records.answers(client, rows)
+        await asyncio.gather(*(_index(client, records.record(answer)) for answer in found))
         total += len(found)
 
 
