@@ -113,7 +113,11 @@ async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
         await videos.find_unique({"videoId": "v"})
         await asyncio.gather(*(videos.find_unique({"videoId": id_}) for id_ in "vw"))
         await videos.find_many(take=100, order=[{"createdAt": "desc"}, {"id": "desc"}])
-    one, both, *_, newest = [record.getMessage().rpartition(" (")[0] for record in caplog.records]
+    one, both, *_, newest = [
+        str(record.args[0])
+        for record in caplog.records
+        if record.name == "backend.engine.engine" and record.args
+    ]
     for sql, index in (
         (one, "video_analysis_video_id_key"),
         (both, "video_analysis_video_id_key"),
