@@ -156,7 +156,8 @@ def test_partial_types(schema: Path, tmp_path: Path, package: str) -> None:
         "generate(Path('schema.prisma'), output=Path('app/blog'))\n"
         "schema = Path('schema.prisma').read_text().replace('age ', 'years ')\n"
         "Path('schema.prisma').write_text(schema)\n"
-        "script = Path('partial_types.py').read_text().replace('email', 'years')\n"
+        # Of another size: Python tells a changed script by its size and its second.
+        "script = Path('partial_types.py').read_text().replace('email', 'years', 1) + '# new'\n"
         "Path('partial_types.py').write_text(script)\n"
         "generate(Path('schema.prisma'), output=Path('app/blog'))\n"
         "import app.blog as blog; print(list(blog.partials.UserName.model_fields))"

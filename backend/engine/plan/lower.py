@@ -127,7 +127,7 @@ class _Lowering:
         provider: Provider,
         decoders: Decoders,
         max_bind_values: int,
-        form: JsonForm | None,
+        form: JsonForm | None = None,
     ) -> None:
         self._provider = provider
         self._form = form

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.engine import JsonForm, JsonRecords, in_process
+from backend.engine import JsonForm, JsonRecords
 from tests.engine.client.test_types import values
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("world", ["types"])]
@@ -150,20 +149,3 @@ async def test_a_value_that_is_refused_fails_alone(db: Any, package: Any, errors
     assert outcomes[0] == {"note": "A", "id": "a"}
     assert isinstance(outcomes[1], errors.DataError)
     assert outcomes[2] is None
-
-
-async def test_a_column_that_ignores_case_finds_what_was_meant(
-    package: Any, tmp_path: Path
-) -> None:
-    (tmp_path / "db").touch()
-    async with in_process(package.Prisma)(datasource={"url": f"file:{tmp_path}/db"}) as db:
-        await db.execute_raw(
-            'CREATE TABLE "weird table" ("the key" TEXT PRIMARY KEY COLLATE NOCASE,'
-            ' "select" INTEGER NOT NULL, "group" TEXT)'
-        )
-        await store(db, ["Ann"])
-        records = JsonRecords(db, package.models.Mapped, KEYED)
-        outcomes = await asyncio.gather(
-            *(records.find_unique({"key": key}) for key in ("ann", "Ann", "b"))
-        )
-        assert outcomes == [{"note": "ANN", "id": "Ann"}, {"note": "ANN", "id": "Ann"}, None]
