@@ -86,7 +86,9 @@ async def store_and_read(url: str, folder: Path, descriptions: Descriptions) -> 
         lists = await each(
             "listed 1000", range(20), lambda _: call(client, "GET", f"{COLLECTION}?limit=1000", 200)
         )
-        assert all(listed == {"analyses": newest, "count": 1000} for listed in lists)
+        for listed in lists:
+            assert listed["analyses"] == newest
+            assert listed["count"] == 1000
 
         updated, deleted = list(descriptions)[::20], list(descriptions)[10::20]
         await each(
