@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import DriverError
 from ..driver import (
@@ -31,6 +31,8 @@ from .connect import Connector, quoted
 from .pool import Pool
 from .session import Session
 from .url import PostgreSQLSettings
+
+T = TypeVar("T")
 
 _ISOLATION_LEVELS: Mapping[str, str] = {
     "ReadUncommitted": "READ UNCOMMITTED",
@@ -72,28 +74,23 @@ class PostgreSQLDriver(Driver):
     async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         # Through PgBouncer, the server's session that prepares a statement is sure to be the one
         # that executes it only within a transaction.
-        atomic = atomic or self._settings.pgbouncer
-        while True:
-            session = self._pool.take() or await self._acquire()
-            try:
-                if atomic:
-                    return await self._run_atomic(session, start)
-                return await _drive(session, start())
-            except DriverError:
-                if not session.may_be_replaced(reads_only=reads_only):
-                    raise
-            finally:
-                self._pool.release(session)
+        if atomic or self._settings.pgbouncer:
+            return await self._on_session(lambda s: self._run_atomic(s, start), reads_only)
+        return await self._on_session(lambda s: _drive(s, start()), reads_only)
 
     async def execute(
         self, statement: Statement, args: Sequence[Any], *, reads_only: bool
     ) -> Rows | int:
         if self._settings.pgbouncer:
             return await super().execute(statement, args, reads_only=reads_only)
+        return await self._on_session(lambda s: s.execute(statement, args), reads_only)
+
+    async def _on_session(self, work: Callable[[Session], Awaitable[T]], reads_only: bool) -> T:
+        """Done again on another session where that is safe."""
         while True:
             session = self._pool.take() or await self._acquire()
             try:
-                return await session.execute(statement, args)
+                return await work(session)
             except DriverError:
                 if not session.may_be_replaced(reads_only=reads_only):
                     raise
