@@ -132,11 +132,10 @@ class DatabaseService:
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> records.Answer:
-        row = await self._records.find_unique({"videoId": video_id})
-        if row is None:
+        found = await records.find(self._client, self._records, video_id)
+        if found is None:
             raise VideoAnalysisNotFound(video_id)
-        [answer] = await records.answers(self._client, [row])
-        return answer
+        return found
 
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backend.core import cursors, records
 from backend.core.filters import Filters
+from backend.core.search import dialect
 from backend.core.search.dialect import RELATION_TABLES, Provider, Query
 from backend.engine import JsonRecords
 
@@ -53,17 +54,14 @@ async def page(
         "analyses": await records.answers(client, rows),
         "count": len(rows),
         "next_cursor": next_cursor,
-        "total": await total(client, provider, filters) if include_total else None,
+        "total": await _total(client, provider, filters) if include_total else None,
     }
 
 
-async def total(client: Prisma, provider: Provider, filters: Filters) -> int:
-    query = Query(provider)
-    query.add(filters)
-    found: Any = await client.query_first(
-        f"SELECT count(*) AS total FROM video_analysis AS v{query.where()}", *query.args
-    )
-    return int(found["total"])
+async def _total(client: Prisma, provider: Provider, filters: Filters) -> int:
+    sql, args = dialect.count(provider, filters)
+    row: Any = await client.query_first(sql, *args)
+    return int(row["found"])
 
 
 async def by_video_ids(

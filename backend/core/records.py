@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.core.search.analysis import index_entry
 from backend.engine import JsonForm, JsonRecords
 from backend.models.metadata import SCALARS, Segment
-from backend.models.schemas import VideoAnalysis
+from backend.models.schemas import VideoAnalysis, in_milliseconds
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -56,17 +56,18 @@ async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
     return rows
 
 
+async def find(client: Prisma, rows: JsonRecords, video_id: str) -> Answer | None:
+    row = await rows.find_unique({"videoId": video_id})
+    return None if row is None else (await answers(client, [row]))[0]
+
+
 def answer(record: VideoAnalysis) -> Answer:
     return {
         **record.__dict__,
-        "created_at": _in_milliseconds(record.created_at),
-        "updated_at": _in_milliseconds(record.updated_at),
+        "created_at": in_milliseconds(record.created_at),
+        "updated_at": in_milliseconds(record.updated_at),
         "segments": [part.__dict__ for part in record.segments],
     }
-
-
-def _in_milliseconds(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
 
 
 async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backend.core.filters import Filters
-from backend.core.search.dialect import Provider, Query
+from backend.core.search.dialect import RELATION_TABLES, Provider, Query
 from backend.models.names import NameCount
 from backend.models.stats import Period, Spread, Stats
 
@@ -23,7 +23,7 @@ _PLACES = {
     "moods": "mood",
     "event_types": "event_type",
 }
-_RELATIONS = {"tags": ("video_tag", "tag_name"), "people": ("video_person", "person_name")}
+_RELATIONS = {"tags": RELATION_TABLES["tag"], "people": RELATION_TABLES["person"]}
 
 
 async def stats(client: Prisma, provider: Provider, filters: Filters) -> Stats:

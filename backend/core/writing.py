@@ -89,9 +89,10 @@ async def change(
     Raises VideoAnalysisNotFound."""
     unmatched = None
     for attempt in range(ATTEMPTS):
-        read = await _find(client, rows, video_id)
-        if read is None:
+        found = await records.find(client, rows, video_id)
+        if found is None:
             raise VideoAnalysisNotFound(video_id)
+        read = records.record(found)
         changes = edit(read)
         moment = max(now(), read.updated_at + _MILLISECOND)
         changed = read.model_copy(update={**changes, "updated_at": moment})
@@ -102,14 +103,6 @@ async def change(
         unmatched = read.updated_at
         await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
     raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
-
-
-async def _find(client: Prisma, rows: JsonRecords, video_id: str) -> VideoAnalysis | None:
-    row = await rows.find_unique({"videoId": video_id})
-    if row is None:
-        return None
-    [answer] = await records.answers(client, [row])
-    return records.record(answer)
 
 
 async def _write(

@@ -75,7 +75,7 @@ def check_digits(value: object) -> object:
     return value
 
 
-def _in_milliseconds(moment: datetime) -> str:
+def in_milliseconds(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -109,7 +109,7 @@ Limit = Annotated[
 
 Timestamp = Annotated[
     datetime,
-    PlainSerializer(_in_milliseconds, return_type=str, when_used="json"),
+    PlainSerializer(in_milliseconds, return_type=str, when_used="json"),
     WithJsonSchema(
         {
             "type": "string",

@@ -41,7 +41,7 @@ class Query:
         found by their names. `passed`: the field of a bound that a cursor's place lies beyond;
         SQLite would begin at the bound, and go through all up to the place."""
         for name, value in filters.given():
-            if name in _RELATIONS:
+            if name in RELATION_TABLES:
                 for item in value:
                     if (name, item) != skip:
                         self.conditions.append(self._related(name, item, each_by_itself))
@@ -53,17 +53,24 @@ class Query:
                 self.conditions.append(f"{unindexed}v.{column} {operator} {self.bind(value)}")
 
     def _related(self, name: str, item: str, each_by_itself: bool) -> str:
-        table, column = _RELATIONS[name]
+        table, column = RELATION_TABLES[name]
         rows = f"FROM {table} AS r WHERE r.{column} = {self.bind(item)}"
         if each_by_itself:
             return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id)"
         return f"v.id IN (SELECT r.analysis_id {rows})"
 
+    def narrowed(self, source: str, filters: Filters, *, join: str = "JOIN") -> str:
+        """`source`, in which `d` has a video_id, with those alone that the filters name."""
+        if not filters:
+            return source
+        self.add(filters, each_by_itself=True)
+        return f"{source} {join} video_analysis AS v ON v.video_id = d.video_id"
+
     def where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
 
-_RELATIONS = {"tag": ("video_tag", "tag_name"), "person": ("video_person", "person_name")}
+RELATION_TABLES = {"tag": ("video_tag", "tag_name"), "person": ("video_person", "person_name")}
 
 _COLUMNS = {
     "location": ("location", "="),
@@ -78,23 +85,23 @@ _COLUMNS = {
     "updated_to": ("updated_at", "<="),
 }
 
-RELATION_TABLES = _RELATIONS
 
-
-def count(provider: Provider, filters: Filters, most: int) -> tuple[str, list[Any]]:
-    """How many videos the filters name, or `most`: counting goes no further."""
+def count(provider: Provider, filters: Filters, most: int | None = None) -> tuple[str, list[Any]]:
+    """How many videos the filters name: `found`. `most`: counting goes no further."""
     query = Query(provider)
     driving = filters.relation()
     if driving is None:
         source = "video_analysis AS v"
         query.add(filters)
     else:
-        table, column = _RELATIONS[driving[0]]
+        table, column = RELATION_TABLES[driving[0]]
         source = f"{table} AS d"
         query.conditions.append(f"d.{column} = {query.bind(driving[1])}")
         query.add(filters, skip=driving, each_by_itself=True)
         if len(query.conditions) > 1:
             source += " CROSS JOIN video_analysis AS v"
             query.conditions.append("v.id = d.analysis_id")
-    rows = f"SELECT 1 FROM {source}{query.where()} LIMIT {most}"
-    return f"SELECT count(*) AS found FROM ({rows}) AS t", query.args
+    source += query.where()
+    if most is not None:
+        source = f"(SELECT 1 FROM {source} LIMIT {most}) AS t"
+    return f"SELECT count(*) AS found FROM {source}", query.args

@@ -65,12 +65,9 @@ def candidates(
     query = Query("postgresql")
     has = f"vector @@ {query.bind(match(formula, slots))}::tsquery"
     # OFFSET: or it would go through all by their length until it has enough.
-    source = f"(SELECT * FROM search_document WHERE {has} OFFSET 0) AS d"
-    if filters:
-        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters, each_by_itself=True)
-    ending = f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}' if most is not None else ""
-    return _lines(query, source, ending), query.args
+    rows = f"(SELECT * FROM search_document WHERE {has} OFFSET 0) AS d"
+    source = query.narrowed(rows, filters)
+    return _lines(query, source, "" if most is None else _shortest_first(most)), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -88,13 +85,12 @@ def shortest(
     length soon finds enough."""
     query = Query("postgresql")
     query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
-    source = "search_document AS d"
-    if filters:
-        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters, each_by_itself=True)
-    return _lines(
-        query, source, f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
-    ), query.args
+    source = query.narrowed("search_document AS d", filters)
+    return _lines(query, source, _shortest_first(most)), query.args
+
+
+def _shortest_first(most: int) -> str:
+    return f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
 
 
 def _lines(query: Query, source: str, ending: str = "") -> str:

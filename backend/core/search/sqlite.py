@@ -41,12 +41,9 @@ def candidates(
     words."""
     query = Query("sqlite")
     query.conditions.append(f"i.search_index MATCH {query.bind(match(formula, slots))}")
-    source = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
-    if filters:
-        source += " CROSS JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters, each_by_itself=True)
-    ending = f" ORDER BY d.length, d.video_id LIMIT {most}" if most is not None else ""
-    return _lines(query, source, ending), query.args
+    rows = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
+    source = query.narrowed(rows, filters, join="CROSS JOIN")
+    return _lines(query, source, "" if most is None else _shortest_first(most)), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -64,11 +61,12 @@ def shortest(
     length soon finds enough."""
     query = Query("sqlite")
     query.conditions.append(_has(query, formula, slots))
-    source = "search_document AS d"
-    if filters:
-        source += " JOIN video_analysis AS v ON v.video_id = d.video_id"
-        query.add(filters, each_by_itself=True)
-    return _lines(query, source, f" ORDER BY d.length, d.video_id LIMIT {most}"), query.args
+    source = query.narrowed("search_document AS d", filters)
+    return _lines(query, source, _shortest_first(most)), query.args
+
+
+def _shortest_first(most: int) -> str:
+    return f" ORDER BY d.length, d.video_id LIMIT {most}"
 
 
 def _has(query: Query, formula: Formula, slots: Sequence[Slot]) -> str:
