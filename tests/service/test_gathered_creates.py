@@ -45,6 +45,38 @@ async def test_creates_of_one_turn_are_few_statements(database: Database) -> Non
     assert len(database.rows()) == 23
 
 
+async def test_those_that_come_meanwhile_are_one_statement(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        await creates.create(row("before"))
+        before = await statements(db)
+        made = [creates.create(row("first"))]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for number in range(4):
+            made.append(creates.create(row(f"v{number}")))
+            await asyncio.sleep(0)
+        await asyncio.gather(*made)
+        assert await statements(db) - before == 2
+    assert len(database.rows()) == 6
+
+
+async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> None:
+    if database.provider == "sqlite":
+        pytest.skip("SQLite writes one thing at a time")
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        creates = GatheredCreates(db.videoanalysis)
+        async with db.tx() as transaction:
+            await transaction.videoanalysis.create(row("b"))
+            waiting = creates.create(row("b"))
+            await asyncio.sleep(0.01)
+            await asyncio.wait_for(creates.create(row("c")), 5)
+            assert not waiting.done()
+        with pytest.raises(UniqueViolationError):
+            await waiting
+    assert sorted(database.rows()) == ["b", "c"]
+
+
 async def test_only_those_that_are_refused_fail(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         creates = GatheredCreates(db.videoanalysis)
