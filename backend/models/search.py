@@ -39,7 +39,7 @@ class Facet(BaseModel):
 
 
 class Facets(BaseModel):
-    """How the best 100 results are spread: the commonest first, at most 20 of each."""
+    """How the best 50 results are spread: the commonest first, at most 20 of each."""
 
     tags: list[Facet]
     people: list[Facet]

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 K1 = 1.5
 B = 0.75
-WANTED = 100
+WANTED = 30
 WANTED_FILTERED = 40
 """Documents to look at, estimated: fewer where each must be held against filters."""
 MOST_DECIDING = 5

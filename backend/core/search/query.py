@@ -47,14 +47,14 @@ MOST_COUNTED = 10_000
 """Of what filters name: they may name more, and then no more is known."""
 FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
-TOO_MANY = 1_000
+TOO_MANY = 500
 """More than these are not ranked: of words that common, the shortest documents and those that
 repeat them."""
-SHORTEST = 150
+SHORTEST = 100
 COMMON = 0.05
 """What more of all documents have is found soonest by going through them by their length."""
-REPEATING = 200
-MOST_FACETED = 100
+REPEATING = 100
+MOST_FACETED = 50
 FACETED = ("tags", "people", "location", "event_type")
 FACET_VALUES = 20
 
