@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .errors import EngineError
+from .literals import int_param, json_text, literal_text, text_param, utc_milliseconds, widest
 from .parameters import Edge, Node, OutputNode, ParameterGraph
 
 ACTIONS = {
@@ -64,9 +63,6 @@ _ALIASES = {
     "connect_or_create": "connectOrCreate",
 }
 """QUERY_BUILDER_ALIASES of Prisma Client Python's `_constants.py`."""
-
-_INT32 = range(-(2**31), 2**31)
-_INT64 = range(-(2**63), 2**63)
 
 
 class Request(NamedTuple):
@@ -226,7 +222,7 @@ class _Writer:
             if edge.lists or enum is not None:
                 params = [self._param(item, edge.lists, enum) for item in items]
                 kinds = {param[0] for param in params if param is not None}
-                kind = _widest(kinds)
+                kind = widest(kinds)
                 if kind is not None and None not in params:
                     plain = [param[1] for param in params if param is not None]
                     self._write_param(f'"List","inner":{{"type":"{kind}"}}', "List", plain)
@@ -258,17 +254,17 @@ class _Writer:
         if isinstance(value, str):
             if enum is not None and value in enum:
                 return "Enum", enum[value]
-            return _text_param(value, scalars)
+            return text_param(value, scalars)
         if isinstance(value, bool):
             return ("Boolean", value) if "Boolean" in scalars else None
         if isinstance(value, int):
-            return _int_param(value, scalars)
+            return int_param(value, scalars)
         if isinstance(value, float):
             if "Float" in scalars:
                 return "Float", value
             return ("Float", Decimal(repr(value))) if "Decimal" in scalars else None
         if isinstance(value, datetime):
-            return ("DateTime", _utc_milliseconds(value)) if "DateTime" in scalars else None
+            return ("DateTime", utc_milliseconds(value)) if "DateTime" in scalars else None
         if isinstance(value, Decimal):
             return ("Float", value) if "Decimal" in scalars else None
         if isinstance(value, self._fields.Json):
@@ -282,106 +278,10 @@ class _Writer:
         # numbers and the rest make a shape of their own each.
         if not (isinstance(value, bool) or (isinstance(value, str) and value.isidentifier())):
             self.has_literals = True
-        self.parts.append(_literal_text(value, self._fields))
+        self.parts.append(literal_text(value, self._fields))
 
 
 _NONE: frozenset[str] = frozenset()
-
-
-def _text_param(value: str, scalars: frozenset[str]) -> tuple[str, Any] | None:
-    plain = str(value) if isinstance(value, Enum) else value
-    if "String" in scalars:
-        return "String", plain
-    if "DateTime" in scalars:
-        try:
-            return "DateTime", _utc_milliseconds(datetime.fromisoformat(plain))
-        except ValueError:
-            return None
-    # Prisma Client Python sends these as text; the text of a JSON value is its JSON.
-    if "Json" in scalars:
-        return "Json", plain
-    if "Bytes" in scalars:
-        return "Bytes", plain
-    if "Decimal" in scalars:
-        try:
-            return "Float", Decimal(plain)
-        except ArithmeticError:
-            return None
-    return None
-
-
-def _int_param(value: int, scalars: frozenset[str]) -> tuple[str, Any] | None:
-    if value in _INT32 and ("Int" in scalars or "BigInt" in scalars or "Float" in scalars):
-        return "Int", value
-    if value in _INT64 and "BigInt" in scalars:
-        return "BigInt", value
-    if "Decimal" in scalars:
-        return "Float", Decimal(value)
-    if "Float" in scalars:
-        return "Float", float(value)
-    return None
-
-
-_NUMBERS = ("Int", "BigInt", "Float")
-
-
-def _widest(kinds: set[str]) -> str | None:
-    """The one type of a list's items: their own, or the widest of several number types."""
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    if kinds and kinds <= set(_NUMBERS):
-        return max(kinds, key=_NUMBERS.index)
-    return None
-
-
-def _utc_milliseconds(value: datetime) -> datetime:
-    """As Prisma Client Python sends it: naive means UTC, cut to milliseconds."""
-    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
-
-
-def json_text(data: Any) -> str:
-    """Without spaces, as Prisma stores it: SQLite compares JSON values as text."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_json_default)
-
-
-def _json_default(value: Any) -> str:
-    if isinstance(value, datetime):
-        return _utc_milliseconds(value).isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    if type(value).__name__ == "Base64":
-        return str(value)
-    raise TypeError(f"Type {type(value)} not serializable")
-
-
-def _literal_text(value: Any, fields: Fields) -> str:
-    if isinstance(value, str):
-        return json.dumps(str(value.value) if isinstance(value, Enum) else value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        if value not in _INT64:
-            message = "A number used in the query does not fit into a 64 bit signed integer."
-            raise EngineError("P2033", message)
-        return str(value) if value in _INT32 else _tagged("BigInt", str(value))
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise EngineError("P2033", f"The number `{value}` in the query is not finite.")
-        return repr(value)
-    if isinstance(value, datetime):
-        return _tagged("DateTime", _utc_milliseconds(value).isoformat())
-    if isinstance(value, Decimal):
-        return _tagged("Decimal", str(value))
-    if isinstance(value, fields.Json):
-        return _tagged("Json", json_text(value.data))
-    if isinstance(value, fields.Base64):
-        return _tagged("Bytes", str(value))
-    raise TypeError(f"Type {type(value)} not serializable")
-
-
-def _tagged(kind: str, text: str) -> str:
-    return f'{{"$type":"{kind}","value":{json.dumps(text)}}}'
 
 
 @lru_cache(maxsize=8192)
