@@ -63,7 +63,10 @@ def widest(kinds: set[str]) -> str | None:
 
 def utc_milliseconds(value: datetime) -> datetime:
     """As Prisma Client Python sends it: naive means UTC, cut to milliseconds."""
-    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.tzinfo is not UTC:
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.microsecond % 1000 == 0:
+        return value
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 

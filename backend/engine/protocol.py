@@ -18,6 +18,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from .flat_objects import FEWEST_FIELDS, FlatObjects
 from .literals import int_param, json_text, literal_text, text_param, utc_milliseconds, widest
 from .parameters import Edge, Node, OutputNode, ParameterGraph
 
@@ -110,6 +111,7 @@ class RequestBuilder:
         self._graph = graph
         self._models = models
         self._fields = fields
+        self._flat = FlatObjects()
 
     def build(
         self,
@@ -121,7 +123,9 @@ class RequestBuilder:
         action = ACTIONS[method]
         name: str = model.__prisma_model__  # type: ignore[attr-defined]
         root = self._graph.root(name, action)
-        writer = _Writer(self._fields, self._models, shares_values=action == "upsertOne")
+        writer = _Writer(
+            self._fields, self._models, self._flat, shares_values=action == "upsertOne"
+        )
         write = writer.parts.append
         write(f'{{"modelName":"{name}","action":"{action}","query":{{"arguments":')
         writer.arguments(arguments, root.arguments)
@@ -146,12 +150,15 @@ def _without_repeats(items: list[Any]) -> list[Any]:
 
 
 class _Writer:
-    def __init__(self, fields: Fields, models: ModelFields, *, shares_values: bool) -> None:
+    def __init__(
+        self, fields: Fields, models: ModelFields, flat: FlatObjects, *, shares_values: bool
+    ) -> None:
         self.parts: list[str] = []
         self.values: dict[str, Any] = {}
         self.has_literals = False
         self._fields = fields
         self._models = models
+        self._flat = flat
         # Native upsert asks whether `where` and `create` have the same value, and sees it only if
         # equal values share a Param. Elsewhere sharing would but multiply the shapes.
         self._names: dict[tuple[str, Any], str] | None = {} if shares_values else None
@@ -184,6 +191,24 @@ class _Writer:
             write("}}")
 
     def _object(self, fields: Mapping[str, Any], node: Node | None) -> None:
+        if len(fields) < FEWEST_FIELDS or node is None or self._names is not None:
+            self._write_object(fields, node)
+            return
+        first = len(self.values)
+        key = self._flat.key(fields, node, first)
+        flat = self._flat.find(key)
+        values = None if flat is None else flat.plain(fields)
+        if flat is not None and values is not None:
+            self.parts.append(flat.text)
+            self.values.update(zip(flat.names, values, strict=True))
+            return
+        start = len(self.parts)
+        self._write_object(fields, node)
+        if flat is None:
+            text, names = "".join(self.parts[start:]), tuple(self.values)[first:]
+            self._flat.learn(key, fields, node, text, names)
+
+    def _write_object(self, fields: Mapping[str, Any], node: Node | None) -> None:
         write = self.parts.append
         separator = "{"
         for name, value in fields.items():
@@ -229,10 +254,11 @@ class _Writer:
                     return
         write = self.parts.append
         separator = "["
+        # Inside a list that is not one Param, objects may still hold Params of their own.
+        within = Edge(_NONE, _NONE, None, False, edge.child) if edge else None
         for item in items:
             write(separator)
-            # Inside a list that is not one Param, objects may still hold Params of their own.
-            self._value(item, Edge(_NONE, _NONE, None, False, edge.child) if edge else None)
+            self._value(item, within)
             separator = ","
         write("[]" if separator == "[" else "]")
 

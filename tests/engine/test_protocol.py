@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -31,11 +33,17 @@ def client() -> Any:
 
 
 @pytest.fixture(scope="module")
-def builder(client: Any) -> RequestBuilder:
+def builder(make_builder: Callable[[], RequestBuilder]) -> RequestBuilder:
+    return make_builder()
+
+
+@pytest.fixture(scope="module")
+def make_builder(client: Any) -> Callable[[], RequestBuilder]:
     package = GeneratedPackage(client.Prisma)
     parameters = load_artifact(package.folder)["providers"]["sqlite"]["parameters"]
     models = package.models(client.Prisma(datasource={"url": "file:unused.db"}))
-    return RequestBuilder(ParameterGraph(parameters), models, package.fields)
+    graph = ParameterGraph(parameters)
+    return lambda: RequestBuilder(graph, models, package.fields)
 
 
 @pytest.fixture
@@ -265,3 +273,49 @@ def test_numbers_that_json_cannot_carry_are_refused_as_literals(build: Any, numb
 def test_what_cannot_be_sent_is_refused_by_its_type(build: Any) -> None:
     with pytest.raises(TypeError, match="object"):
         build("find_many", {"where": {"text": object()}})
+
+
+VALUES: dict[str, list[Any]] = {
+    "text": ["a", "é", Shade.WILD, None, True, 3],
+    "whole": [1, 2**31 - 1, 2**31, -(2**31), None, 1.5, True],
+    "big": [1, 2**31, 2**63 - 1, 2**63, None],
+    "real": [1.5, 2, 2**40, Decimal("1.5"), None],
+    "exact": [Decimal("1.10"), 3, 0.1, "2.50", "no number"],
+    "yes": [True, False, None, 1],
+    "moment": [MOMENT, MOMENT_UTC, MOMENT.replace(tzinfo=None), "2026-11-23", "never"],
+    "mood": ["WILD", Shade.WILD, "no mood"],
+    "name": ["x", None],
+    "id": [1, {"increment": 1}, [1, 2]],
+}
+
+
+def test_what_is_kept_of_an_object_writes_the_same_as_none(
+    make_builder: Callable[[], RequestBuilder], client: Any
+) -> None:
+    choose = random.Random(1)
+    kept = make_builder()
+    flat = 0
+
+    def row() -> dict[str, Any]:
+        names = list(VALUES)[: choose.randint(4, len(VALUES))]
+        usual = choose.random() < 0.7
+        return {name: VALUES[name][0] if usual else choose.choice(VALUES[name]) for name in names}
+
+    for _ in range(3000):
+        if choose.random() < 0.5:
+            call: Any = ("create_many", {"data": [row() for _ in range(choose.randint(1, 4))]})
+        else:
+            where = {"name": "x", "id": 7, "text": "a", "yes": True}
+            call = (choose.choice(["update_many", "upsert"]), {"data": row(), "where": where})
+        built = []
+        for builder in (kept, make_builder()):
+            try:
+                built.append(builder.build(*call, client.models.Everything, None))
+            except EngineError as error:
+                built.append(error.code)
+        assert built[0] == built[1]
+        if isinstance(built[0], Request):
+            types = [list(map(type, request.values.values())) for request in built]
+            assert types[0] == types[1]
+            flat += not built[0].has_literals
+    assert flat > 500
