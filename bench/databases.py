@@ -19,6 +19,7 @@ from typing import Literal
 
 import asyncpg
 
+from backend.core.database import DatabaseService
 from backend.core.search.analysis import index_entry
 from backend.engine.migrate import deploy
 from bench.records import Row
@@ -31,7 +32,7 @@ Layout = Literal["ours", "plain", "sqlalchemy"]
 
 COLUMNS = ("id", "video_id", "description", "created_at", "updated_at")
 OUR_COLUMNS = (*COLUMNS, "search_terms")
-"""From the last, triggers fill the search index, as they do for the service."""
+"""From the last, the search index is filled, as it is for the service."""
 
 TABLE = """
 CREATE TABLE video_analysis (
@@ -81,6 +82,8 @@ class SQLiteDatabases:
                 (_as_text(row, layout) for row in rows),
             )
             database.execute("COMMIT")
+            if layout == "ours":
+                asyncio.run(_take_in(f"file:{draft}"))
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             database.close()
@@ -128,6 +131,8 @@ class PostgresDatabases:
         else:
             self._server.psql(TABLE.format(datetime="TIMESTAMP(3)"), database=template)
         asyncio.run(_copy_in(self._libpq_url(template), layout, rows))
+        if layout == "ours":
+            asyncio.run(_take_in(url))
         self._server.psql("VACUUM (ANALYZE)", database=template)
         self._server.psql("CHECKPOINT")
         self._filled.add(template)
@@ -172,7 +177,6 @@ async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
     connection = await asyncpg.connect(url)
     try:
         values = (_values(row, row.created_at.replace(tzinfo=None), layout) for row in rows)
-        # Many transactions: what triggers write and delete again can be cleaned up between.
         while chunk := list(islice(values, 1_000)):
             await connection.copy_records_to_table(
                 "video_analysis",
@@ -181,6 +185,16 @@ async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
             )
     finally:
         await connection.close()
+
+
+async def _take_in(url: str) -> None:
+    """Have the search index take in the rows."""
+    database = DatabaseService(url)
+    await database.connect()
+    try:
+        await database.search("nothing", limit=1)
+    finally:
+        await database.disconnect()
 
 
 def _as_text(row: Row, layout: Layout) -> tuple[object, ...]:

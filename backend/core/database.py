@@ -103,7 +103,7 @@ class DatabaseService:
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._records = JsonRecords(self._client, _record_model(), records.JSON_FORM)
         self._creates = GatheredCreates(self._client.videoanalysis)
-        self._upkeep = Upkeep(self._client) if self.provider == "postgresql" else None
+        self._upkeep = Upkeep(self._client, SQL[self.provider])
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -115,8 +115,7 @@ class DatabaseService:
 
     async def disconnect(self) -> None:
         """May be called more than once."""
-        if self._upkeep is not None:
-            await self._upkeep.stop()
+        await self._upkeep.stop()
         if self._client.is_connected():
             await self._client.disconnect()
 
@@ -201,6 +200,7 @@ class DatabaseService:
         self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
+        await self._upkeep.catch_up()
         return await Search(self._client, self.provider).page(
             self._records, text, filters, limit=limit, cursor=cursor
         )
@@ -229,6 +229,7 @@ class DatabaseService:
     async def context(self, asked: ContextRequest) -> ContextPack:
         hits = context.wanted(asked.hits or [])
         if asked.query is not None:
+            await self._upkeep.catch_up()
             search = Search(self._client, self.provider)
             best = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
             hits = [context.Wanted(hit.video_id, [], hit.score) for hit in best]
@@ -242,16 +243,19 @@ class DatabaseService:
 
     @_translated
     async def reindex(self) -> int:
-        return await reindex(self._client, self._records)
+        """How many records were indexed."""
+        number = await reindex(self._client, self._records)
+        await self._upkeep.catch_up()
+        return number
 
     @_translated
     async def is_index_behind(self) -> bool:
-        return await is_behind(self._client, SQL[self.provider].STATISTICS)
+        """Whether records were written by other programs, which search does not know."""
+        return await is_behind(self._client, self._upkeep, SQL[self.provider].STATISTICS)
 
     async def _written(self, work: Awaitable[R]) -> R:
         done = await work
-        if self._upkeep is not None:
-            self._upkeep.wrote()
+        self._upkeep.wrote()
         return done
 
     def _check_length(self, description: str) -> None:

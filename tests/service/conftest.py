@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.core.config import Settings
+from backend.core.search import postgresql, sqlite
 from backend.engine.migrate import deploy
 from backend.main import create_app
 from tests.postgres import PostgresServer
@@ -46,6 +47,8 @@ class SQLite:
 
     def indexed(self) -> set[str]:
         """The video_ids that search knows; asserts that all that it keeps of them agrees."""
+        while self.count("search_tray"):
+            self.execute(f"BEGIN IMMEDIATE; {'; '.join(sqlite.TAKE_IN)}; COMMIT")
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             database.execute(  # fails where the index and the documents differ
                 "INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)"
@@ -82,7 +85,8 @@ class PostgreSQL:
         return found
 
     def indexed(self) -> set[str]:
-        self.execute("SELECT search_add_up()")
+        while self.count("search_tray"):
+            self.execute(f"BEGIN; {'; '.join(postgresql.TAKE_IN)}; COMMIT")
         found, total, counts = json.loads(
             self.server.psql(
                 "SELECT json_build_array("

@@ -113,7 +113,7 @@ def stems(folded: Iterable[str]) -> set[str]:
 
 
 def index_entry(texts: Iterable[str]) -> str:
-    """What the index is told of a document: see the migration `metadata_and_search`."""
+    """What the index is told of a document: see the migration `search_tray`."""
     found: list[str] = []
     for text in texts:
         found += terms(text)

@@ -1,7 +1,7 @@
 """Search on PostgreSQL: the SQL that Prisma cannot express. sqlite.py has the same, in order.
 
 The index is a GIN index over text-search vectors, of which only the lists of documents are used:
-ts_rank knows nothing of how rare a word is. What the counts still lack is in search_change.
+ts_rank knows nothing of how rare a word is.
 """
 
 from __future__ import annotations
@@ -10,44 +10,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.core.filters import Filters
-from backend.core.search.dialect import Query
+from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
-_CHANGES = (
-    # From the first on: the table has many pages that were used once.
-    '"search_change" WHERE "id" >= (SELECT min("id") FROM "search_change")'
-)
-
-STATISTICS = (
-    'SELECT t."documents" + c."documents" AS "documents", t."length" + c."length" AS "length"'
-    ' FROM "search_total" AS t, (SELECT coalesce(sum("documents"), 0)::bigint AS "documents",'
-    f' coalesce(sum("length"), 0)::bigint AS "length" FROM {_CHANGES}) AS c'
-)
-
-_COUNTED = (
-    '"documents" + (SELECT coalesce(sum(c."documents"), 0) FROM changes AS c'
-    " WHERE c.\"vector\" @@ ('''' || \"term\" || '''')::tsquery)"
-)
+STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
 
 FREQUENCIES = (
-    f'WITH changes AS MATERIALIZED (SELECT "documents", "vector" FROM {_CHANGES})'
-    ' SELECT "term", "documents"::int FROM (SELECT "term",'
-    f' {_COUNTED} AS "documents" FROM "search_term" WHERE "term" = ANY ($1::text[])'
-    # OFFSET: it is counted once, not again for the condition.
-    ' OFFSET 0) AS t WHERE "documents" > 0'
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE "term" = ANY ($1::text[]) AND "documents" > 0'
 )
 
-_BETWEEN = '"term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
-
 BEGINNINGS = (
-    'WITH changed AS MATERIALIZED (SELECT "term", sum("documents") AS "documents"'
-    f' FROM (SELECT "documents", "vector" FROM {_CHANGES}) AS c,'
-    f' unnest(tsvector_to_array("vector")) AS u("term") WHERE {_BETWEEN} GROUP BY "term")'
-    ' SELECT "term" FROM (SELECT t."term", t."documents" + coalesce(c."documents", 0)'
-    f' AS "documents" FROM (SELECT "term", "documents" FROM "search_term" WHERE {_BETWEEN}'
-    ' AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495) AS t'
-    ' LEFT JOIN changed AS c ON c."term" = t."term" COLLATE "C") AS known'
-    ' WHERE "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT $3'
+    'SELECT "term" FROM "search_term"'
+    ' WHERE "term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
+    ' AND "documents" > 0 AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495'
+    ' ORDER BY "documents" DESC, "term" LIMIT $3'
 )
 """From, below, and how many. The signs are those of repeated terms (analysis.py)."""
 
@@ -126,8 +103,57 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
     return f"({sign.join(match(part, slots) for part in parts)})"
 
 
-UPKEEP = (
-    "SELECT search_add_up()::text",
-    "SELECT gin_clean_pending_list('search_document_vector_idx')",
+# Taking in what the records noted (see upkeep.py)
+
+TAKE_IN = (
+    # One at a time. The next statement sees what was committed before it got here.
+    'SELECT 1 FROM "search_total" FOR UPDATE',
+    # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
+    f"""
+    WITH taken AS (
+        DELETE FROM "search_tray" WHERE "id" = ANY (ARRAY(
+            SELECT "id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}
+        )) RETURNING "video_id"
+    ), changed AS MATERIALIZED (
+        SELECT t."video_id", old."length" AS "old_length", old."terms" AS "old_terms",
+            split_part(new."search_terms", ' ', 1)::integer AS "length",
+            substr(new."search_terms", strpos(new."search_terms", ' ') + 1) AS "terms"
+        FROM (SELECT DISTINCT "video_id" FROM taken) AS t
+        LEFT JOIN LATERAL (
+            SELECT "length", "terms" FROM "search_document" AS d
+            WHERE d."video_id" = t."video_id" OFFSET 0
+        ) AS old ON true
+        LEFT JOIN LATERAL (
+            SELECT "search_terms" FROM "video_analysis" AS v
+            WHERE v."video_id" = t."video_id" AND v."search_terms" IS NOT NULL OFFSET 0
+        ) AS new ON true
+    ), removed AS (
+        DELETE FROM "search_document" WHERE "video_id" = ANY (ARRAY(
+            SELECT "video_id" FROM changed WHERE "terms" IS NULL
+        ))
+    ), written AS (
+        INSERT INTO "search_document" ("video_id", "length", "terms")
+        SELECT "video_id", "length", "terms" FROM changed WHERE "terms" IS NOT NULL
+        ON CONFLICT ("video_id")
+        DO UPDATE SET "length" = excluded."length", "terms" = excluded."terms"
+    ), total AS (
+        UPDATE "search_total" SET "documents" = "documents" + (
+            SELECT count("terms") - count("old_terms") FROM changed
+        ), "length" = "search_total"."length" + (
+            SELECT coalesce(sum("length"), 0) - coalesce(sum("old_length"), 0) FROM changed
+        )
+    )
+    INSERT INTO "search_term" ("term", "documents")
+    SELECT "term", sum("one") FROM (
+        SELECT unnest(string_to_array("terms", ' ')) AS "term", 1 AS "one" FROM changed
+        UNION ALL SELECT unnest(string_to_array("old_terms", ' ')), -1 FROM changed
+    ) AS counted
+    WHERE "term" <> '' GROUP BY "term" HAVING sum("one") <> 0
+    ON CONFLICT ("term")
+    DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents"
+    """,
 )
-"""What writes put off (see the migration `metadata_and_search`)."""
+"""One transaction."""
+
+TIDY = "SELECT gin_clean_pending_list('search_document_vector_idx')"
+"""Sort in what the index has only listed: each search reads that list."""

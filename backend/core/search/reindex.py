@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from backend.core import records
+from backend.core.search.upkeep import Upkeep
 from backend.engine import JsonRecords
 from backend.models.schemas import VideoAnalysis
 
@@ -45,7 +46,11 @@ async def _index(client: Prisma, record: VideoAnalysis) -> None:
         await client.videoanalysis.update_many(columns, {"id": record.id})
 
 
-async def is_behind(client: Prisma, statistics: str) -> bool:
-    """Whether there are fewer entries than records."""
+async def is_behind(client: Prisma, upkeep: Upkeep, statistics: str) -> bool:
+    """Whether there are fewer entries than records, those counted that are still to be taken in.
+    What others left there is taken in soon."""
+    waiting = await upkeep.waiting()
+    if waiting:
+        upkeep.wrote()
     totals: Any = await client.query_first(statistics)
-    return int(totals["documents"]) < await client.videoanalysis.count()
+    return int(totals["documents"]) + waiting < await client.videoanalysis.count()

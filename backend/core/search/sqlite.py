@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.core.filters import Filters
-from backend.core.search.dialect import Query
+from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
 STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
@@ -110,3 +110,36 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
         return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
     operator, parts = formula
     return f"({f' {operator.upper()} '.join(match(part, slots) for part in parts)})"
+
+
+# Taking in what the records noted (see upkeep.py)
+
+_TAKEN = f'SELECT "video_id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
+
+
+def _count_terms(change: str) -> str:
+    """Add to search_term, for those of the taken videos that search_document has."""
+    return (
+        f'INSERT INTO "search_term" ("term", "documents") SELECT value, {change}'
+        ' FROM "search_document" AS d CROSS JOIN'
+        """ json_each('["' || replace(d."terms", ' ', '","') || '"]')"""
+        f' WHERE d."video_id" IN ({_TAKEN}) AND value <> \'\' GROUP BY value'
+        ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"'
+    )
+
+
+TAKE_IN = (
+    _count_terms("-count(*)"),
+    f'DELETE FROM "search_document" WHERE "video_id" IN ({_TAKEN})',
+    'INSERT INTO "search_document" ("video_id", "length", "terms")'
+    ' SELECT "video_id", CAST("search_terms" AS INTEGER),'
+    " substr(\"search_terms\", instr(\"search_terms\", ' ') + 1)"
+    f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL',
+    _count_terms("count(*)"),
+    'DELETE FROM "search_tray" WHERE "id" IN'
+    f' (SELECT "id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN})',
+)
+"""One transaction. The index itself follows search_document by triggers."""
+
+TIDY = None
+"""FTS5 sees to itself."""

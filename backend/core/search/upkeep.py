@@ -1,82 +1,112 @@
-"""What PostgreSQL's search index puts off, done beside the requests.
+"""The search index, brought up to what the records noted.
 
-Two things are cheaper for many documents at once, so triggers and index only note them: how often
-each term occurs, and which documents have it. Left alone, one writer of every so many would have to
-catch up with all of them, and its request would wait.
+A write only notes, in its own transaction, which videos it changed (search_tray; see the migration
+`search_tray`). The index takes them in many at a time, which costs a fraction of taking in each by
+itself: beside the requests, after some writes or when nothing more is written, and before a search
+is answered, so that it finds what was written before it. What is noted is taken in, and the note
+removed, by one transaction; whoever dies on the way leaves both as they were.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+import math
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from prisma.errors import PrismaError
-
-from backend.core.search.postgresql import UPKEEP
+from backend.core.search.dialect import MOST_TAKEN
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 logger = logging.getLogger(__name__)
 
-WRITES = 128
-"""After so many there is enough to do."""
+WRITES = 256
+"""After so many there is enough to take in."""
 IDLE_SECONDS = 0.5
 """Or when nothing was written for so long."""
 
+WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
+
 
 class Upkeep:
-    def __init__(self, client: Prisma) -> None:
+    """`sql` is the module of the client's database: sqlite.py or postgresql.py."""
+
+    def __init__(self, client: Prisma, sql: ModuleType) -> None:
         self._client = client
+        self._sql = sql
         self._writes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+        """Begins when the one that is running has ended."""
+        self._settling: asyncio.Task[None] | None = None
+
+    async def waiting(self) -> int:
+        """How many notes there are."""
+        row: Any = await self._client.query_first(WAITING)
+        return int(row["waiting"])
+
+    async def catch_up(self) -> None:
+        """When this returns, the index holds all that was committed before it was called."""
+        if await self.waiting():
+            # Shared with others, who want it still when this caller has left.
+            await asyncio.shield(self._take_in_soon())
 
     def wrote(self) -> None:
-        """A record was written."""
+        """A record was written, or may have been."""
         self._writes += 1
-        if self._writes == 1:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(IDLE_SECONDS, self._when_idle, 1)
-        elif self._writes == WRITES:
-            self._start()
-
-    def _when_idle(self, writes: int) -> None:
-        """`writes`: how many there were when it was last looked."""
-        if writes == self._writes and self._running is None:
-            self._start()
-        else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(IDLE_SECONDS, self._when_idle, self._writes)
-
-    def _start(self) -> None:
-        if self._running is None:
-            self._stop_timer()
-            self._writes = 0
-            self._running = asyncio.get_running_loop().create_task(self._run())
-
-    async def _run(self) -> None:
-        try:
-            for statement in UPKEEP:
-                await self._client.query_raw(statement)
-        except PrismaError as error:
-            # PostgreSQL does it in a write's own time then.
-            logger.warning("The search index was not kept up: %s", error)
-        finally:
-            self._running = None
-            if self._writes >= WRITES:
-                self._start()
+        if self._writes % WRITES == 0:
+            self._take_in_soon().add_done_callback(_say_if_failed)
+        if self._timer is None:
+            self._look_later()
 
     async def stop(self) -> None:
-        self._writes = 0
-        self._stop_timer()
-        running = self._running
-        if running is not None:
-            running.cancel()
-            await asyncio.wait([running])
-
-    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        tasks = [task for task in (self._settling, self._running, self._next) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(IDLE_SECONDS, self._look, self._writes)
+
+    def _look(self, writes: int) -> None:
+        """`writes`: how many there were when it was last looked."""
+        if writes == self._writes:
+            self._timer = None
+            self._settling = asyncio.get_running_loop().create_task(self._settle())
+            self._settling.add_done_callback(_say_if_failed)
+        else:
+            self._look_later()
+
+    async def _settle(self) -> None:
+        await self.catch_up()
+        if self._sql.TIDY is not None:
+            await self._client.query_raw(self._sql.TIDY)
+
+    def _take_in_soon(self) -> asyncio.Task[None]:
+        """One that has not begun: what is running may not see what was written just now."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._take_in(self._running))
+        return self._next
+
+    async def _take_in(self, running: asyncio.Task[None] | None) -> None:
+        if running is not None:
+            await asyncio.wait([running])
+        self._running, self._next = self._next, None
+        for _ in range(math.ceil(await self.waiting() / MOST_TAKEN)):
+            batch = self._client.batch_()
+            for statement in self._sql.TAKE_IN:
+                batch.execute_raw(statement)
+            await batch.commit()
+
+
+def _say_if_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.warning("The search index was not kept up: %s", error)
