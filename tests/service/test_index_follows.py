@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.service.conftest import Database
+from backend.engine.migrate import deploy
+from backend.main import create_app
+from tests.postgres import PostgresServer
+from tests.service.conftest import (
+    SCHEMA,
+    Database,
+    PostgreSQL,
+    SQLite,
+    client_of,
+    settings_for,
+)
 
 pytestmark = pytest.mark.anyio
 
 COLLECTION = "/api/video-analysis/"
+NEW = "20251101000000_search_tray"
 
 
 async def found(client: httpx.AsyncClient, word: str) -> list[str]:
@@ -94,3 +107,27 @@ async def test_counts_are_whole_after_many_writes_at_once(
 
     await asyncio.gather(*(write(number) for number in range(300)))
     assert database.indexed() == {f"w{number}" for number in range(300) if number % 7}
+
+
+async def test_a_database_whose_index_was_kept_row_by_row(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    before = tmp_path / "prisma"
+    shutil.copytree(SCHEMA.parent, before, ignore=shutil.ignore_patterns("node_modules", NEW))
+    databases: list[Database] = [
+        SQLite(tmp_path / "old.db"),
+        PostgreSQL(postgres_server, postgres_server.create_database()),
+    ]
+    for old in databases:
+        await deploy(before / SCHEMA.name, old.url, log=lambda _: None)
+        old.execute(
+            "INSERT INTO video_analysis (id, video_id, description, search_terms, updated_at)"
+            " VALUES ('1', 'v1', 'A dog.', '2 a dog', '2026-01-01'),"
+            " ('2', 'v2', 'A cat.', '2 a cat', '2026-01-01'), ('3', 'v3', '', NULL, '2026-01-01')"
+        )
+        assert old.count("search_document") == 2
+        await deploy(SCHEMA, old.url, log=lambda _: None)
+        app = create_app(settings_for(old.url))
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            assert await found(client, "cat") == ["v2"]
+        assert old.indexed() == {"v1", "v2"}

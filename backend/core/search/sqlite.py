@@ -123,7 +123,7 @@ def _count_terms(change: str) -> str:
         f'INSERT INTO "search_term" ("term", "documents") SELECT value, {change}'
         ' FROM "search_document" AS d CROSS JOIN'
         """ json_each('["' || replace(d."terms", ' ', '","') || '"]')"""
-        f' WHERE d."video_id" IN ({_TAKEN}) AND value <> \'\' GROUP BY value'
+        f" WHERE d.\"video_id\" IN ({_TAKEN}) AND value <> '' GROUP BY value"
         ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"'
     )
 
@@ -133,7 +133,7 @@ TAKE_IN = (
     f'DELETE FROM "search_document" WHERE "video_id" IN ({_TAKEN})',
     'INSERT INTO "search_document" ("video_id", "length", "terms")'
     ' SELECT "video_id", CAST("search_terms" AS INTEGER),'
-    " substr(\"search_terms\", instr(\"search_terms\", ' ') + 1)"
+    ' substr("search_terms", instr("search_terms", \' \') + 1)'
     f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL',
     _count_terms("count(*)"),
     'DELETE FROM "search_tray" WHERE "id" IN'
