@@ -39,6 +39,14 @@ class Filters:
     def __bool__(self) -> bool:
         return any(True for _ in self.given())
 
+    def names(self) -> Iterator[str]:
+        """Those that a video must have as they are."""
+        yield from self.tag
+        yield from self.person
+        for name in (self.location, self.country, self.mood, self.event_type):
+            if name is not None:
+                yield name
+
     def relation(self) -> tuple[str, str] | None:
         """The first tag or person, as (field, name)."""
         for name in ("tag", "person"):

@@ -140,6 +140,33 @@ async def test_filters_narrow_the_search(client: httpx.AsyncClient) -> None:
     assert await ids(client, "family", has_description_containing="evening") == ["dance"]
 
 
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("tag", "The"),
+        ("tag", "crème brûlée's \"day\""),
+        ("tag", "x" * 100),
+        ("person", "祖母 Rosa"),
+        ("location", "?!"),
+        ("country", "Éire & co"),
+        ("mood", "half-happy"),
+        ("event_type", "İş"),
+    ],
+)
+async def test_a_name_narrows_the_search_whatever_its_words(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, field: str, name: str
+) -> None:
+    monkeypatch.setattr(asking, "FEW_FILTERED", -1)
+    stored = {"tag": "tags", "person": "people"}.get(field, field)
+    value: Any = [name, "dog"] if stored != field else name
+    await post(client, "named", description="a dog", **{stored: value})
+    await post(client, "said", description=f"a dog, {name}")
+    for number in range(3):
+        await post(client, f"other{number}", description="a dog on the sand")
+    assert await ids(client, "dog", **{field: name}) == ["named"]
+    assert await ids(client, "dog sand", **{field: name}) == ["named"]
+
+
 async def test_what_was_written_is_found_by_the_next_request(
     client: httpx.AsyncClient, database: Database
 ) -> None:

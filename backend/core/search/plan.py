@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
+from backend.core.filters import Filters
+from backend.core.search.analysis import terms
+
 K1 = 1.5
 B = 0.75
 WANTED = 30
-WANTED_FILTERED = 40
-"""Documents to look at, estimated: fewer where each must be held against filters."""
+"""Documents to look at, estimated."""
 MOST_DECIDING = 5
 """The slots that decide which documents: the rarest."""
 FEW = 2_000
@@ -102,8 +104,16 @@ def thresholds(slots: Sequence[Slot], total: int) -> list[tuple[float, float]]:
     return [step for step, after in pairwise([*steps, (0.0, 0.0)]) if after[0] < step[0] - 1e-9]
 
 
-def formula(slots: Sequence[Slot], total: int, threshold: float) -> Formula:
-    """What a document must have for its weights to reach the threshold."""
+def named(filters: Filters) -> list[Slot]:
+    """The words of the names that filters give. The index has them as it has all words, so that it
+    finds few documents to hold against the filters themselves."""
+    found = dict.fromkeys(term for name in filters.names() for term in terms(name))
+    return [Slot(((term, 1.0),), 0) for term in found]
+
+
+def formula(slots: Sequence[Slot], also: Sequence[Slot], total: int, threshold: float) -> Formula:
+    """What a document must have for its weights to reach the threshold, and each of `also`, which
+    are numbered on."""
     weights = [weight(slot, total) for slot in slots]
     rest = [sum(weights[at:]) for at in range(len(weights) + 1)]
 
@@ -128,7 +138,9 @@ def formula(slots: Sequence[Slot], total: int, threshold: float) -> Formula:
 
     found = reach(0, threshold)
     assert not isinstance(found, bool)
-    return found
+    if not also:
+        return found
+    return _joined("and", found, *range(len(slots), len(slots) + len(also)))
 
 
 def _joined(operator: str, *parts: Formula | bool) -> Formula:

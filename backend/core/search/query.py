@@ -215,9 +215,8 @@ class Search:
         if not slots or total <= 0:
             return [], question
         weighed = plan.weigh(slots, total, question.length)
-        share, enough_of = 1.0, plan.WANTED
+        share = 1.0
         if filters:
-            enough_of = plan.WANTED_FILTERED
             most = FEW_FILTERED if filters.has_description_containing else MOST_COUNTED
             sql, args = dialect.count(self._provider, filters, most + 1)
             row: Any = await self._client.query_first(sql, *args)
@@ -226,8 +225,9 @@ class Search:
                 lines = await self._lines(*self._sql.filtered(filters))
                 return rank(lines, weighed), question
         deciding = plan.deciding(slots)
+        named = plan.named(filters)
         steps = plan.thresholds(deciding, total)
-        enough = [step for step in steps if step[1] * share <= enough_of]
+        enough = [step for step in steps if step[1] * share <= plan.WANTED]
         asked = [*enough[-1:], *steps[len(enough) :]]
         if question.threshold:
             asked = [step for step in steps if abs(step[0] - question.threshold) < 1e-6][:1]
@@ -237,14 +237,15 @@ class Search:
             # The next step must promise more, or it is not worth asking.
             if hits and expected < 2 * looked_at:
                 continue
-            formula = plan.formula(deciding, total, threshold)
+            formula = plan.formula(deciding, named, total, threshold)
+            indexed = [*deciding, *named]
             if expected * share <= TOO_MANY:
-                lines = await self._lines(*self._sql.candidates(formula, deciding, filters))
+                lines = await self._lines(*self._sql.candidates(formula, indexed, filters))
             else:
                 higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
-                better = plan.formula(deciding, total, higher[-1]) if higher else None
-                is_common = expected > total * COMMON
-                lines = await self._best_lines(formula, better, deciding, filters, is_common)
+                better = plan.formula(deciding, named, total, higher[-1]) if higher else None
+                is_common = expected * (share if named else 1) > total * COMMON
+                lines = await self._best_lines(formula, better, indexed, filters, is_common)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
@@ -254,20 +255,20 @@ class Search:
         self,
         formula: plan.Formula,
         better: plan.Formula | None,
-        deciding: list[Slot],
+        indexed: list[Slot],
         filters: Filters,
         is_common: bool,
     ) -> list[str]:
         """Of the too many that a formula names: all that a better one names, the shortest, and
         those that repeat the rarest word."""
         shortest = self._sql.shortest if is_common else self._sql.candidates
-        lines = await self._lines(*shortest(formula, deciding, filters, SHORTEST))
+        lines = await self._lines(*shortest(formula, indexed, filters, SHORTEST))
         if better is not None:
-            lines += await self._lines(*self._sql.candidates(better, deciding, filters))
-        repeating = await self._repeating(deciding[0])
+            lines += await self._lines(*self._sql.candidates(better, indexed, filters))
+        repeating = await self._repeating(indexed[0])
         if repeating is not None:
-            both: plan.Formula = ("and", [formula, len(deciding)])
-            slots = [*deciding, repeating]
+            both: plan.Formula = ("and", [formula, len(indexed)])
+            slots = [*indexed, repeating]
             lines += await self._lines(*self._sql.candidates(both, slots, filters))
         return list(dict.fromkeys(lines))
 
