@@ -181,6 +181,11 @@ def _is_large_integer(difference: Difference) -> bool:
     return difference.provider == "sqlite" and reckons and _is_close(difference)
 
 
+def _is_divided_id(difference: Difference) -> bool:
+    known = difference.provider == "sqlite" and "'id': {'divide': " in str(difference.case)
+    return known and _codes(difference, "P2002", "P2039")
+
+
 def _is_close(difference: Difference) -> bool:
     large = [re.findall(r"\d{16,}", str(side)) for side in (difference.ours, difference.theirs)]
     return bool(large[0]) and all(
@@ -199,6 +204,12 @@ LISTED: tuple[Listed, ...] = (
         "SQLite: arithmetic on integers beyond 53 bits is exact",
         "Prisma's adapter for libSQL sends every number as a float.",
         _is_large_integer,
+    ),
+    Listed(
+        "SQLite: a whole id that is divided stays whole",
+        "3 / 2 is 1, as on PostgreSQL, and P2002 where there is a 1. Prisma's adapter for libSQL"
+        " sends 2 as a float, and SQLite refuses 1.5 as a row's id (P2039, datatype mismatch).",
+        _is_divided_id,
     ),
     Listed(
         "PostgreSQL: a cursor of a Decimal, in memory",
