@@ -112,7 +112,10 @@ class Driver(ABC):
         if write is None:
             return decode
         if field_type["arity"] == "list":
-            return lambda items: [write(item) for item in (decode(items) if decode else items)]
+            return lambda items: [
+                None if item is None else write(item)
+                for item in (items if decode is None else decode(items))
+            ]
         return write if decode is None else lambda value: write(decode(value))
 
     @abstractmethod

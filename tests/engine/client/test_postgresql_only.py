@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from backend.engine import JsonForm, JsonRecords
+
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.parametrize("world", ["postgres"]),
@@ -39,6 +41,20 @@ async def test_scalar_lists_go_in_and_out(db: Any, package: Any, stored: Any) ->
         assert record.datas == [{"a": [1]}]
         assert record.defaults == ["a", "b"]
     assert await stored('SELECT moods::text, numbers FROM "Lists"') == [("{down,HAPPY}", [1, -2])]
+
+
+async def test_lists_with_nulls_as_json(db: Any, package: Any) -> None:
+    made = await db.lists.create({})
+    await db.execute_raw(
+        "UPDATE \"Lists\" SET moments = ARRAY['2024-01-01', NULL]::timestamp[],"
+        " amounts = ARRAY[NULL, 1.25]"
+    )
+    form = JsonForm({"moments": "moments", "amounts": "amounts"})
+    found = await JsonRecords(db, package.models.Lists, form).find_unique({"id": made.id})
+    assert found == {
+        "moments": ["2024-01-01T00:00:00.000Z", None],
+        "amounts": [None, "1.25"],
+    }
 
 
 async def test_scalar_lists_are_empty_by_default(db: Any) -> None:
