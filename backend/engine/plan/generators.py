@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from ..errors import EngineError
@@ -65,24 +66,27 @@ def _base36(number: int, width: int) -> str:
 _cuid1_counter = itertools.count()
 
 
+@lru_cache(maxsize=1)
 def _cuid1_fingerprint(pid: int) -> str:
     """Two characters of the process and two of the host."""
     host = socket.gethostname()
     return _base36(pid, 2) + _base36(sum(map(ord, host)) + len(host) + 36, 2)
 
 
-_fingerprints: dict[int, str] = {}
+@lru_cache(maxsize=1)
+def _cuid1_time(milliseconds: int) -> str:
+    return _base36(milliseconds, 8)
 
 
 def _cuid1() -> str:
     """Unique, not secret: the time and the counter stand in it as they are."""
-    pid = os.getpid()
-    fingerprint = _fingerprints.get(pid)
-    if fingerprint is None:
-        fingerprint = _fingerprints[pid] = _cuid1_fingerprint(pid)
-    moment = _base36(time.time_ns() // 1_000_000, 8)
-    count = _base36(next(_cuid1_counter) % 36**4, 4)
-    return f"c{moment}{count}{fingerprint}{_base36(random.getrandbits(42), 8)}"
+    high, low = divmod(next(_cuid1_counter) % 36**4, 1296)
+    noise = random.getrandbits(42)
+    return (
+        f"c{_cuid1_time(time.time_ns() // 1_000_000)}{_PAIRS[high]}{_PAIRS[low]}"
+        f"{_cuid1_fingerprint(os.getpid())}{_PAIRS[noise % 1296]}{_PAIRS[noise // 1296 % 1296]}"
+        f"{_PAIRS[noise // 1296**2 % 1296]}{_PAIRS[noise // 1296**3 % 1296]}"
+    )
 
 
 def cuid() -> str:

@@ -8,11 +8,12 @@ takes; that is the `templateSql` of render-query.ts in client-engine-runtime 7.1
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from ..drivers.driver import ArgType, Statement
 from ..errors import EngineError
-from .values import Constant, Getter, Scope, lower_value
+from .values import Constant, Getter, Param, Scope, lower_value, missing
 
 Rendered = tuple[Statement, Sequence[Any]]
 Render = Callable[[Scope], list[Rendered]]
@@ -43,6 +44,10 @@ class SqlTemplate:
             _constant_of_type(lower_value(arg), arg_type)
             for arg, arg_type in zip(node["args"], self._arg_types, strict=True)
         ]
+        # Most statements take nothing but Params, and a createMany takes hundreds.
+        names = [getter.name for getter in self._getters if isinstance(getter, Param)]
+        takes_params_only = len(names) == len(self._getters) > 1
+        self._params = itemgetter(*names) if takes_params_only else None
         self._chunkable = bool(node.get("chunkable"))
         self.is_fixed = not any(
             fragment["type"] in ("parameterTuple", "parameterTupleList") for fragment in fragments
@@ -53,9 +58,15 @@ class SqlTemplate:
             if len(self._getters) > max_bind_values:
                 raise _too_many_parameters()
 
-    def arguments(self, scope: Scope) -> list[Any]:
+    def arguments(self, scope: Scope) -> Sequence[Any]:
         """The arguments of a fixed template."""
-        return [get(scope) for get in self._getters]
+        if self._params is None:
+            return [get(scope) for get in self._getters]
+        try:
+            found: tuple[Any, ...] = self._params(scope)
+        except KeyError as error:
+            raise missing(error.args[0]) from None
+        return found
 
     def render(self, scope: Scope) -> list[Rendered]:
         args = self.arguments(scope)
@@ -64,7 +75,7 @@ class SqlTemplate:
         chunks = self._split(args) if self._chunkable else [args]
         return [self._render_one(chunk) for chunk in chunks]
 
-    def _render_one(self, args: list[Any]) -> Rendered:
+    def _render_one(self, args: Sequence[Any]) -> Rendered:
         key = tuple(_shape(fragment["type"], arg) for fragment, arg in self._parameters(args))
         statement = self._texts.get(key)
         if statement is None:
@@ -127,7 +138,7 @@ class SqlTemplate:
                 raise EngineError(None, f"Unknown fragment in the query plan: {kind!r}")
         return Statement("".join(parts), tuple(types), self._returns_rows, raw=self._raw)
 
-    def _split(self, args: list[Any]) -> list[list[Any]]:
+    def _split(self, args: Sequence[Any]) -> list[Sequence[Any]]:
         """Several lists of arguments, where one list makes the whole longer than allowed."""
         counts = [len(_flatten(f["type"], arg)) for f, arg in self._parameters(args)]
         total = sum(counts)

@@ -34,7 +34,7 @@ def lower_value(value: Any) -> Getter:
     if isinstance(value, Mapping):
         kind = value.get("prisma__type")
         if kind == "param":
-            return _param(value["prisma__value"]["name"])
+            return Param(value["prisma__value"]["name"])
         if kind == "generatorCall":
             call = value["prisma__value"]
             return _call(call["name"], [lower_value(argument) for argument in call["args"]])
@@ -49,14 +49,21 @@ def lower_value(value: Any) -> Getter:
     return Constant(value)
 
 
-def _param(name: str) -> Getter:
-    def get(scope: Scope) -> Any:
-        try:
-            return scope[name]
-        except KeyError:
-            raise EngineError(None, f"Missing value for query variable {name}") from None
+class Param:
+    """A getter of one value of the scope, so that others can see which."""
 
-    return get
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, scope: Scope) -> Any:
+        try:
+            return scope[self.name]
+        except KeyError:
+            raise missing(self.name) from None
+
+
+def missing(name: str) -> EngineError:
+    return EngineError(None, f"Missing value for query variable {name}")
 
 
 def _call(name: str, arguments: list[Getter]) -> Getter:
