@@ -125,7 +125,7 @@ class DatabaseService:
         await self._client.videoanalysis.find_first()
 
     @_translated
-    async def create_video_analysis(self, given: VideoAnalysisCreate) -> VideoAnalysis:
+    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.Answer:
         self._check_length(given.description)
         return await self._written(writing.create(self._client, self._creates, given))
 

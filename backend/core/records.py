@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.core.search.analysis import index_entry
 from backend.engine import JsonForm, JsonRecords
 from backend.models.metadata import SCALARS, Segment
-from backend.models.schemas import VideoAnalysis, in_milliseconds
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -43,6 +43,9 @@ _AT_ONCE = 500
 Answer = dict[str, Any]
 """What VideoAnalysis describes, as JSON has it."""
 
+Described = VideoAnalysis | VideoAnalysisCreate
+"""All that was said of a video."""
+
 
 async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
     """The rows of JSON_FORM, completed."""
@@ -61,13 +64,25 @@ async def find(client: Prisma, rows: JsonRecords, video_id: str) -> Answer | Non
     return None if row is None else (await answers(client, [row]))[0]
 
 
-def answer(record: VideoAnalysis) -> Answer:
+def answer(record: Described, *, id_: str, created_at: datetime, updated_at: datetime) -> Answer:
+    said = record.__dict__
+    created = in_milliseconds(created_at)
     return {
-        **record.__dict__,
-        "created_at": in_milliseconds(record.created_at),
-        "updated_at": in_milliseconds(record.updated_at),
+        "id": id_,
+        "video_id": record.video_id,
+        "description": record.description,
+        "created_at": created,
+        "updated_at": created if updated_at is created_at else in_milliseconds(updated_at),
+        **{name: said[name] for name in SCALARS},
+        "extra": record.extra,
+        "people": record.people,
+        "tags": record.tags,
         "segments": [part.__dict__ for part in record.segments],
     }
+
+
+def stored_answer(record: VideoAnalysis) -> Answer:
+    return answer(record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at)
 
 
 async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
@@ -137,7 +152,7 @@ def segment_rows(id_: str, segments: Iterable[Segment]) -> list[dict[str, Any]]:
     ]
 
 
-def index_entry_of(record: VideoAnalysis) -> str:
+def index_entry_of(record: Described) -> str:
     """What the search index is told of a record: all of its words. Most descriptions hold the
     text of their segments; a segment's words count twice only where they stand twice."""
     texts = [record.description]

@@ -38,32 +38,33 @@ Changes = Mapping[str, Any]
 
 async def create(
     client: Prisma, creates: GatheredCreates, given: VideoAnalysisCreate
-) -> VideoAnalysis:
-    moment = now()
-    made = VideoAnalysis.model_construct(
-        id=cuid(), created_at=moment, updated_at=moment, **dict(given)
-    )
+) -> records.Answer:
+    """The record as it is answered."""
+    id_, moment = cuid(), now()
     row: Any = {
-        "id": made.id,
-        "videoId": made.video_id,
-        "description": made.description,
+        "id": id_,
+        "videoId": given.video_id,
+        "description": given.description,
         "createdAt": moment,
         "updatedAt": moment,
-        "hasRelations": _has_relations(made),
-        "searchTerms": records.index_entry_of(made),
+        "hasRelations": _has_relations(given),
+        "searchTerms": records.index_entry_of(given),
         **records.plain_columns({name: getattr(given, name) for name in given.model_fields_set}),
     }
     try:
-        if made.tags or made.people or made.segments:
+        if row["hasRelations"]:
+            made = VideoAnalysis.model_construct(
+                id=id_, created_at=moment, updated_at=moment, **dict(given)
+            )
             await _create_with_relations(client, made, row)
         else:
             await creates.create(row)
     except UniqueViolationError as error:
-        raise VideoAnalysisExists(made.video_id) from error
-    return made
+        raise VideoAnalysisExists(given.video_id) from error
+    return records.answer(given, id_=id_, created_at=moment, updated_at=moment)
 
 
-def _has_relations(record: VideoAnalysis) -> bool:
+def _has_relations(record: records.Described) -> bool:
     return bool(record.tags or record.people or record.segments)
 
 

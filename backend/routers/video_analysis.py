@@ -51,9 +51,9 @@ async def create_video_analysis(
 ) -> JsonAnswer:
     """Refused with 409 when the video has a description already: PUT replaces it."""
     record = await database.create_video_analysis(body)
-    answer = JsonAnswer(records.answer(record), status_code=201)
+    answer = JsonAnswer(record, status_code=201)
     root = request.scope.get("root_path", "")
-    answer.headers["Location"] = f"{root}/api/video-analysis/{record.video_id}"
+    answer.headers["Location"] = f"{root}/api/video-analysis/{body.video_id}"
     return answer
 
 
@@ -115,7 +115,7 @@ async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
 ) -> JsonAnswer:
     record = await database.update_video_analysis(video_id, body.description)
-    return JsonAnswer(records.answer(record))
+    return JsonAnswer(records.stored_answer(record))
 
 
 @router.patch(
@@ -133,7 +133,7 @@ async def patch_video_analysis(
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
-    return JsonAnswer(records.answer(await database.patch_video_analysis(video_id, body)))
+    return JsonAnswer(records.stored_answer(await database.patch_video_analysis(video_id, body)))
 
 
 @router.delete(

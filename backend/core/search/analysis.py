@@ -88,8 +88,7 @@ def term_of(folded: str) -> str | None:
 
 def terms(text: str) -> list[str]:
     if text.isascii():  # the same, without the places
-        found = map(_term_of, ASCII_WORD.findall(text.lower()))
-        return [term for term in found if term is not None]
+        return list(filter(None, map(_term_of, ASCII_WORD.findall(text.lower()))))
     return [term for word in words(text) if (term := term_of(word.folded)) is not None]
 
 
