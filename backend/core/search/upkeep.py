@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WRITES = 256
+WRITES = 128
 """After so many there is enough to take in."""
 IDLE_SECONDS = 0.5
 """Or when nothing was written for so long."""
