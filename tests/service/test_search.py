@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.core.search import plan
 from backend.core.search import query as asking
 from backend.main import create_app
 from tests.service.conftest import Database, client_of, settings_for
@@ -353,6 +354,8 @@ async def test_a_forged_cursor_is_refused_or_harmless(client: httpx.AsyncClient)
         [[1, 1, [["a", 1.5]]]],
         [[1, 10**6, [["a", 1]]]],
         [[1, 1, [["a", 1]] * 100]],
+        [[1, 1, [["a", 1]], -1]],
+        [[1, 1, [["a", 1]], 1, 1]],
         [["x"]],
         7,
     ):
@@ -363,6 +366,7 @@ async def test_a_forged_cursor_is_refused_or_harmless(client: httpx.AsyncClient)
         [[3, 1, [["famili", 1]]]],
         [[0, 1000, [["famili", 0.5], ["x", 1]]]],
         [[0, 0, [["famili", 1]]]],
+        [[3, 1, [["famili", 1]], 2**50]],
         [],
     ):
         for documents in (0, 1, 2**40):
@@ -406,3 +410,11 @@ async def test_any_text_is_stored_and_asked(client: httpx.AsyncClient, q: str, s
             shown = _Marks(result["snippet"]).text
             assert shown.strip("… ").replace("\r", "\n")[:20] in stored.replace("\r", "\n")
     assert json.loads(answer.content) is not None
+
+
+def test_a_rare_word_that_begins_common_ones_is_expected_in_all_of_theirs() -> None:
+    rare = plan.Slot((("mo", 1.0), ("move", 0.25)), 10, 1, 40_000)
+    dog = plan.Slot((("dog", 1.0),), 5_000)
+    (both, together), (alone, either), *_ = plan.thresholds([rare, dog], 100_000)
+    assert both > alone == plan.weight(rare, 100_000)
+    assert (round(together), round(either)) == (2_000, 40_000)

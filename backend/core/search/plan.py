@@ -40,6 +40,9 @@ class Slot:
     """How many documents have one of them."""
     times: int = 1
     """How often the question has the word."""
+    reach: int = 0
+    """How many documents its terms may name together, where that is more: of a rare word that is
+    also the beginning of common ones."""
 
 
 Formula: TypeAlias = "int | tuple[str, list[Formula]]"
@@ -87,7 +90,7 @@ def thresholds(slots: Sequence[Slot], total: int) -> list[tuple[float, float]]:
     """For the deciding slots: each sum of weights that a document may reach, the greatest first,
     with how many documents reach it, were the words strewn by chance."""
     weights = [weight(slot, total) for slot in slots]
-    shares = [min(slot.documents / total, 1.0) if total else 0.0 for slot in slots]
+    shares = [min(max(slot.documents, slot.reach) / total, 1.0) if total else 0.0 for slot in slots]
     sums: list[tuple[float, float]] = [(0.0, float(total))]
     for own, share in zip(weights, shares, strict=True):
         sums = [

@@ -150,8 +150,9 @@ class Search:
             if not alternatives:
                 alternatives = await self._corrections(folded, term, known)
             if alternatives:
-                least = known.get(term) or sum(known[other] for other, _ in alternatives)
-                slots.append(Slot(tuple(alternatives), min(least, documents), times[term]))
+                reach = min(sum(known[other] for other, _ in alternatives), documents)
+                own = min(known.get(term) or reach, documents)
+                slots.append(Slot(tuple(alternatives), own, times[term], reach))
         return Question(slots, documents, length, 0.0)
 
     async def _frequencies(self, terms: Iterable[str]) -> dict[str, int]:
@@ -310,7 +311,8 @@ class Search:
 
 def _place(question: Question, last: Hit) -> list[Any]:
     slots = [
-        [slot.documents, slot.times, [list(term) for term in slot.terms]] for slot in question.slots
+        [slot.documents, slot.times, [list(term) for term in slot.terms], slot.reach]
+        for slot in question.slots
     ]
     return [
         last.score,
@@ -337,11 +339,14 @@ def _decode(cursor: str, query: str) -> tuple[Question, Hit]:
 
 
 def _slot(value: Any) -> Slot:
-    documents, times, terms = value
+    documents, times, terms, *reach = value  # cursors of earlier releases have no reach
     if not 0 < len(terms) <= MOST_ALTERNATIVES or _whole(times) > LONGEST:
         raise ValueError
     return Slot(
-        tuple((_term(term), _share(share)) for term, share in terms), _whole(documents), times
+        tuple((_term(term), _share(share)) for term, share in terms),
+        _whole(documents),
+        times,
+        _whole(*reach) if reach else 0,
     )
 
 
