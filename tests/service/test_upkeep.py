@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from backend.core.search import upkeep
+from backend.core.search.query import SQL
 from backend.main import create_app
 from tests.service.conftest import Database, client_of, settings_for
 
@@ -37,21 +38,23 @@ async def test_when_nothing_more_is_written(client: httpx.AsyncClient, database:
 
 
 async def test_when_much_was_written(
-    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
-    await asyncio.gather(*(post(client, number) for number in range(upkeep.WRITES)))
-    await until_nothing_waits(database)
-    assert database.count(f"search_total WHERE documents = {upkeep.WRITES}") == 1
-    await post(client, 1000)
-    assert database.count("search_tray") == 1
+    enough = SQL[own_database.provider].ENOUGH
+    app = create_app(settings_for(own_database.url))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        await asyncio.gather(*(post(client, number) for number in range(enough)))
+        await until_nothing_waits(own_database)
+        assert own_database.count(f"search_total WHERE documents = {enough}") == 1
+        await post(client, 1000)
+        assert own_database.count("search_tray") == 1
 
 
 async def test_more_than_is_taken_in_at_once(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
-    monkeypatch.setattr(upkeep, "WRITES", 10**6)
     numbers = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)"
     database.execute(
         f"{numbers} INSERT INTO video_analysis"

@@ -155,5 +155,8 @@ TAKE_IN = (
 )
 """One transaction."""
 
+ENOUGH = 512
+"""Writes after which to take in: the more, the cheaper for each, but a search waits meanwhile."""
+
 TIDY = "SELECT gin_clean_pending_list('search_document_vector_idx')"
 """Sort in what the index has only listed: each search reads that list."""

@@ -141,5 +141,8 @@ TAKE_IN = (
 )
 """One transaction. The index itself follows search_document by triggers."""
 
+ENOUGH = 128
+"""Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
+
 TIDY = None
 """FTS5 sees to itself."""

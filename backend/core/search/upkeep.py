@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WRITES = 128
-"""After so many there is enough to take in."""
 IDLE_SECONDS = 0.5
-"""Or when nothing was written for so long."""
+"""Take in when nothing was written for so long, or after ENOUGH writes (see sqlite.py)."""
 
 WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
 
@@ -57,7 +55,7 @@ class Upkeep:
     def wrote(self) -> None:
         """A record was written, or may have been."""
         self._writes += 1
-        if self._writes % WRITES == 0:
+        if self._writes % self._sql.ENOUGH == 0:
             self._take_in_soon().add_done_callback(_say_if_failed)
         if self._timer is None:
             self._look_later()
