@@ -106,10 +106,12 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
 # Taking in what the records noted (see upkeep.py)
 
 TAKE_IN = (
-    # One at a time. The next statement sees what was committed before it got here.
-    'SELECT 1 FROM "search_total" FOR UPDATE',
+    # One at a time: the second statement sees what was committed before the lock was had. Both in
+    # one block, so that no lock waits for a process that has been stopped between them.
     # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
     f"""
+    DO $$ BEGIN
+    PERFORM 1 FROM "search_total" FOR UPDATE;
     WITH taken AS (
         DELETE FROM "search_tray" WHERE "id" = ANY (ARRAY(
             SELECT "id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}
@@ -150,7 +152,8 @@ TAKE_IN = (
     ) AS counted
     WHERE "term" <> '' GROUP BY "term" HAVING sum("one") <> 0
     ON CONFLICT ("term")
-    DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents"
+    DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents";
+    END $$
     """,
 )
 """One transaction."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,17 @@ class Upkeep:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
         for _ in range(math.ceil(await self.waiting() / MOST_TAKEN)):
-            batch = self._client.batch_()
-            for statement in self._sql.TAKE_IN:
-                batch.execute_raw(statement)
-            await batch.commit()
+            await self._run(self._sql.TAKE_IN)
+
+    async def _run(self, statements: Sequence[str]) -> None:
+        """As one transaction."""
+        if len(statements) == 1:
+            await self._client.execute_raw(statements[0])
+            return
+        batch = self._client.batch_()
+        for statement in statements:
+            batch.execute_raw(statement)
+        await batch.commit()
 
 
 def _say_if_failed(task: asyncio.Task[None]) -> None:
