@@ -49,7 +49,7 @@ were checked before. *CPU* is the server's own time per request; *core* the shar
 it used, and where that is well below 100 %, the disk or the database held it up. *Of the limit* \
 compares requests/s with the bare ASGI program on the same database's driver (no framework, no \
 validation, no log). Ours writes a log line per request, as in production, and keeps its \
-search index within each write; the peers do neither.
+search index beside its writes, with the same cores; the peers do neither.
 
 {versions}
 

@@ -111,6 +111,7 @@ TAKE_IN = (
     # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
     f"""
     DO $$ BEGIN
+    LOCK TABLE "video_analysis" IN ACCESS SHARE MODE; -- first, as TRUNCATE does
     PERFORM 1 FROM "search_total" FOR UPDATE;
     WITH taken AS (
         DELETE FROM "search_tray" WHERE "id" = ANY (ARRAY(
