@@ -200,8 +200,7 @@ class DatabaseService:
         self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
-        await self._upkeep.catch_up()
-        return await Search(self._client, self.provider).page(
+        return await Search(self._client, self.provider, self._upkeep).page(
             self._records, text, filters, limit=limit, cursor=cursor
         )
 
@@ -229,8 +228,7 @@ class DatabaseService:
     async def context(self, asked: ContextRequest) -> ContextPack:
         hits = context.wanted(asked.hits or [])
         if asked.query is not None:
-            await self._upkeep.catch_up()
-            search = Search(self._client, self.provider)
+            search = Search(self._client, self.provider, self._upkeep)
             best = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
             hits = [context.Wanted(hit.video_id, [], hit.score) for hit in best]
         found = await listing.by_video_ids(

@@ -21,6 +21,7 @@ from backend.core.search.plan import Slot
 from backend.core.search.ranking import Hit, rank
 from backend.core.search.results import shown
 from backend.core.search.snippets import Matcher
+from backend.core.search.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -71,9 +72,10 @@ class Question:
 
 
 class Search:
-    def __init__(self, client: Prisma, provider: Provider) -> None:
+    def __init__(self, client: Prisma, provider: Provider, upkeep: Upkeep) -> None:
         self._client = client
         self._provider = provider
+        self._upkeep = upkeep
         self._sql = SQL[provider]
 
     async def page(
@@ -91,6 +93,7 @@ class Search:
             question, after = await self._read(text), None
         else:
             question, after = _decode(cursor, query)
+            await self._upkeep.catch_up()
         hits, question = await self._rank(question, filters, wanted=limit + 1)
         best = hits[:MOST_FACETED]
         if after is not None:
@@ -139,9 +142,7 @@ class Search:
                 wanted[term] = word.folded
                 times[term] += 1
         open_word = found[-1].folded if found and found[-1].end == len(text) else None
-        totals: Any = await self._client.query_first(self._sql.STATISTICS)
-        documents, length = int(totals["documents"]), int(totals["length"])
-        known = await self._frequencies({*wanted, *map(stem, wanted)})
+        documents, length, known = await self._opening({*wanted, *map(stem, wanted)})
         slots = []
         for term, folded in wanted.items():
             alternatives: list[tuple[str, float]] = [(term, 1.0)] if term in known else []
@@ -154,6 +155,17 @@ class Search:
                 own = min(known.get(term) or reach, documents)
                 slots.append(Slot(tuple(alternatives), own, times[term], reach))
         return Question(slots, documents, length, 0.0)
+
+    async def _opening(self, terms: Iterable[str]) -> tuple[int, int, dict[str, int]]:
+        """How many documents there are, their words, and in how many each term occurs: of an
+        index that has all that was written before."""
+        asked = self._sql.strings(list(terms))
+        row: Any = await self._client.query_first(self._sql.OPENING, asked)
+        if row["waiting"]:
+            await self._upkeep.catch_up()
+            row = await self._client.query_first(self._sql.OPENING, asked)
+        known: dict[str, int] = orjson.loads(row["known"] or "{}")
+        return int(row["documents"]), int(row["length"]), known
 
     async def _frequencies(self, terms: Iterable[str]) -> dict[str, int]:
         wanted = list(terms)

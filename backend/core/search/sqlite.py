@@ -16,6 +16,14 @@ from backend.core.search.plan import Formula, Slot
 
 STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
 
+OPENING = (
+    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
+    ' (SELECT json_group_object("term", "documents") FROM "search_term"'
+    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
+    ' FROM "search_total"'
+)
+"""STATISTICS and FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
