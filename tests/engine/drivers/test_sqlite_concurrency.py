@@ -251,7 +251,9 @@ async def test_fifty_opens_and_closes_leak_nothing(everything: Any, sqlite_file:
     before = _held()
     for _ in range(50):
         await use()
-    assert _held() == before
+    threads, files = _held()  # fewer: what earlier tests held was let go meanwhile
+    assert threads <= before[0]
+    assert files <= before[1]
     assert not list(sqlite_file.parent.glob("*-wal"))
 
 

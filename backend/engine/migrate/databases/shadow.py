@@ -23,8 +23,12 @@ class ShadowDatabase(PostgresqlDatabase):
 
     async def close(self) -> None:
         if self._connection is not None:
-            await super().close()
-            await to_the_end(drop_database(self.settings, folder=self.folder))
+            # Both: a cancellation that is still to come would come between them.
+            await to_the_end(self._close_and_drop())
+
+    async def _close_and_drop(self) -> None:
+        await super().close()
+        await drop_database(self.settings, folder=self.folder)
 
 
 async def create_shadow(settings: PostgreSQLSettings, *, folder: Path) -> ShadowDatabase:
