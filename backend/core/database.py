@@ -249,7 +249,7 @@ class DatabaseService:
     @_translated
     async def is_index_behind(self) -> bool:
         """Whether records were written by other programs, which search does not know."""
-        return await is_behind(self._client, self._upkeep, SQL[self.provider].STATISTICS)
+        return await is_behind(self._client, self._upkeep)
 
     async def _written(self, work: Awaitable[R]) -> R:
         done = await work

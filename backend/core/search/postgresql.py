@@ -13,15 +13,13 @@ from backend.core.filters import Filters
 from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
-STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
-
 OPENING = (
     'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
     ' WHERE "term" = ANY ($1::text[]) AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""STATISTICS and FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
 
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'

@@ -46,11 +46,11 @@ async def _index(client: Prisma, record: VideoAnalysis) -> None:
         await client.videoanalysis.update_many(columns, {"id": record.id})
 
 
-async def is_behind(client: Prisma, upkeep: Upkeep, statistics: str) -> bool:
+async def is_behind(client: Prisma, upkeep: Upkeep) -> bool:
     """Whether there are fewer entries than records, those counted that are still to be taken in.
     What others left there is taken in soon."""
     waiting = await upkeep.waiting()
     if waiting:
         upkeep.wrote()
-    totals: Any = await client.query_first(statistics)
+    totals: Any = await client.query_first('SELECT "documents" FROM "search_total"')
     return int(totals["documents"]) + waiting < await client.videoanalysis.count()

@@ -14,15 +14,13 @@ from backend.core.filters import Filters
 from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
-STATISTICS = 'SELECT "documents", "length" FROM "search_total"'
-
 OPENING = (
     'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
     ' (SELECT json_group_object("term", "documents") FROM "search_term"'
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""STATISTICS and FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
 
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
@@ -122,7 +120,8 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
 
 # Taking in what the records noted (see upkeep.py)
 
-_TAKEN = f'SELECT "video_id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
+_FIRST = f'FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
+_TAKEN = f'SELECT "video_id" {_FIRST}'
 
 
 def _count_terms(change: str) -> str:
@@ -144,8 +143,7 @@ TAKE_IN = (
     ' substr("search_terms", instr("search_terms", \' \') + 1)'
     f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL',
     _count_terms("count(*)"),
-    'DELETE FROM "search_tray" WHERE "id" IN'
-    f' (SELECT "id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN})',
+    f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
 """One transaction. The index itself follows search_document by triggers."""
 
