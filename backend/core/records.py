@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from backend.core.search.analysis import index_entry
 from backend.engine import JsonForm, JsonRecords
 from backend.models.metadata import SCALARS, Segment
@@ -22,6 +24,7 @@ COLUMNS = {name: name for name in SCALARS} | {
 """The name that each plain field of the metadata has in schema.prisma."""
 
 RELATIONS = ("tags", "people", "segments")
+FACETS = ("tags", "people", "location", "event_type")
 
 JSON_FORM = JsonForm(
     {
@@ -153,8 +156,9 @@ def segment_rows(id_: str, segments: Iterable[Segment]) -> list[dict[str, Any]]:
 
 
 def index_entry_of(record: Described) -> str:
-    """What the search index is told of a record: all of its words. Most descriptions hold the
-    text of their segments; a segment's words count twice only where they stand twice."""
+    """What the search index is told of a record: all of its words and, on a second line, its FACETS
+    as JSON, if it has any. Most descriptions hold the text of their segments; a segment's words
+    count twice only where they stand twice."""
     texts = [record.description]
     texts += [
         value
@@ -175,4 +179,12 @@ def index_entry_of(record: Described) -> str:
             texts.append(value)
         elif isinstance(value, list):
             texts += value
-    return index_entry(texts)
+    entry = index_entry(texts)
+    facets = {
+        "tags": record.tags,
+        "people": record.people,
+        "location": [record.location] if record.location else [],
+        "event_type": [record.event_type] if record.event_type else [],
+    }
+    given = {facet: values for facet, values in facets.items() if values}
+    return f"{entry}\n{orjson.dumps(given).decode()}" if given else entry

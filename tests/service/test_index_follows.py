@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend.core.search.analysis import length_class
 from backend.engine.migrate import deploy
 from backend.main import create_app
 from tests.postgres import PostgresServer
@@ -24,7 +25,6 @@ from tests.service.conftest import (
 pytestmark = pytest.mark.anyio
 
 COLLECTION = "/api/video-analysis/"
-NEW = "20251101000000_search_tray"
 
 
 async def found(client: httpx.AsyncClient, word: str) -> list[str]:
@@ -109,11 +109,12 @@ async def test_counts_are_whole_after_many_writes_at_once(
     assert database.indexed() == {f"w{number}" for number in range(300) if number % 7}
 
 
-async def test_a_database_whose_index_was_kept_row_by_row(
-    tmp_path: Path, postgres_server: PostgresServer
+@pytest.mark.parametrize("without", [["*_search_tray", "*_search_entries"], ["*_search_entries"]])
+async def test_a_database_of_an_earlier_release(
+    tmp_path: Path, postgres_server: PostgresServer, without: list[str]
 ) -> None:
     before = tmp_path / "prisma"
-    shutil.copytree(SCHEMA.parent, before, ignore=shutil.ignore_patterns("node_modules", NEW))
+    shutil.copytree(SCHEMA.parent, before, ignore=shutil.ignore_patterns("node_modules", *without))
     databases: list[Database] = [
         SQLite(tmp_path / "old.db"),
         PostgreSQL(postgres_server, postgres_server.create_database()),
@@ -121,13 +122,26 @@ async def test_a_database_whose_index_was_kept_row_by_row(
     for old in databases:
         await deploy(before / SCHEMA.name, old.url, log=lambda _: None)
         old.execute(
-            "INSERT INTO video_analysis (id, video_id, description, search_terms, updated_at)"
-            " VALUES ('1', 'v1', 'A dog.', '2 a dog', '2026-01-01'),"
-            " ('2', 'v2', 'A cat.', '2 a cat', '2026-01-01'), ('3', 'v3', '', NULL, '2026-01-01')"
+            "INSERT INTO video_analysis"
+            " (id, video_id, description, location, has_relations, search_terms, updated_at)"
+            " VALUES ('1', 'v1', 'A dog.', NULL, false, '2 a dog', '2026-01-01'),"
+            " ('2', 'v2', 'A cat.', 'Ca\"t', true, '2 a cat', '2026-01-01'),"
+            " ('3', 'v3', '', NULL, false, NULL, '2026-01-01');"
+            "INSERT INTO tag (name) VALUES ('pet');"
+            "INSERT INTO video_tag (analysis_id, tag_name, position, created_at)"
+            " VALUES ('2', 'pet', 0, '2026-01-01')"
         )
-        assert old.count("search_document") == 2
         await deploy(SCHEMA, old.url, log=lambda _: None)
         app = create_app(settings_for(old.url))
         async with app.router.lifespan_context(app), client_of(app) as client:
-            assert await found(client, "cat") == ["v2"]
+            answer = (await client.get("/api/search", params={"q": "cat"})).json()
+            assert [result["video_id"] for result in answer["results"]] == ["v2"]
+            assert answer["facets"] == {
+                "tags": [{"name": "pet", "count": 1}],
+                "people": [],
+                "location": [{"name": 'Ca"t', "count": 1}],
+                "event_type": [],
+            }
         assert old.indexed() == {"v1", "v2"}
+        entries = f"search_term WHERE term = '{length_class(2)}' AND documents = 2"
+        assert old.count(entries) == 1

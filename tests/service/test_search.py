@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backend.core.search import plan
 from backend.core.search import query as asking
+from backend.core.search.analysis import LENGTH_CLASSES, length_class
 from backend.main import create_app
 from tests.service.conftest import Database, client_of, settings_for
 
@@ -287,7 +288,7 @@ async def test_a_rare_word_is_found_beside_one_that_too_many_have(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "TOO_MANY", 10)
-    monkeypatch.setattr(asking, "SHORTEST", 10)
+    monkeypatch.setattr(plan, "PROMISING", 10)
     for number in range(30):
         await post(client, f"common{number:02}", description="a dog plays")
     await post(client, "rare", description="a heron" + " and other birds near the water" * 5)
@@ -410,6 +411,40 @@ async def test_any_text_is_stored_and_asked(client: httpx.AsyncClient, q: str, s
             shown = _Marks(result["snippet"]).text
             assert shown.strip("… ").replace("\r", "\n")[:20] in stored.replace("\r", "\n")
     assert json.loads(answer.content) is not None
+
+
+async def test_of_a_very_common_word_the_best_are_found(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "TOO_MANY", 10)
+    monkeypatch.setattr(plan, "PROMISING", 20)
+    monkeypatch.setattr(plan, "OFTEN_REPEATED", 3)
+    for number in range(60):
+        said = "dog " * (1 + number % 7 // 2) + "and other things " * (1 + number % 11)
+        await post(client, f"v{number:02}", description=said)
+    some = await search(client, "dog", limit=10)
+    monkeypatch.setattr(asking, "TOO_MANY", 100)
+    every = await search(client, "dog", limit=10)
+    assert [each["score"] for each in some["results"]] == [
+        each["score"] for each in every["results"]
+    ]
+
+
+async def test_very_many_of_one_length(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TOO_MANY", "MOST_LOOKED_AT"):
+        monkeypatch.setattr(asking, name, 10)
+    for number in range(30):
+        await post(client, f"v{number:02}", description="a dog plays")
+    assert await ids(client, "dog", limit=100) == [f"v{number:02}" for number in range(10)]
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 100, 127, 128, 32_767])
+def test_a_length_is_of_the_last_class_that_begins_at_it_or_before(length: int) -> None:
+    begun = [sign for sign, shortest in LENGTH_CLASSES.items() if shortest <= length]
+    distinct = [sign for sign in begun if sign == length_class(LENGTH_CLASSES[sign])]
+    assert distinct[-1] == length_class(length)
 
 
 def test_a_rare_word_that_begins_common_ones_is_expected_in_all_of_theirs() -> None:

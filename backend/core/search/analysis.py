@@ -8,6 +8,7 @@ its stem by Snowball's English stemmer. The commonest words of English have no t
 from __future__ import annotations
 
 import functools
+import math
 import re
 import sys
 import unicodedata
@@ -63,7 +64,9 @@ _IDEOGRAPHS = (
     "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 ASCII_WORD = re.compile(r"[a-zA-Z0-9]+(?:'[a-zA-Z]+)*")
-_REPEAT_SIGNS = 0x2800  # braille patterns: no letters, so they stand in no term
+# No letters, so they stand in no word's term: braille patterns, and arrows.
+_REPEAT_SIGNS = 0x2800
+_LENGTH_SIGNS = 0x2900
 
 
 class Word(NamedTuple):
@@ -120,12 +123,21 @@ def index_entry(texts: Iterable[str]) -> str:
         term if count == 1 else f"{term} {repeated(term, count)}"
         for term, count in Counter(found).items()
     ]
+    if found:
+        parts.append(length_class(len(found)))
     return f"{len(found)} {' '.join(parts)}"
 
 
 def repeated(term: str, count: int) -> str:
     """The index's own term for one that occurs so often in a document."""
     return term + chr(_REPEAT_SIGNS + min(count, MOST_REPEATS))
+
+
+def length_class(length: int) -> str:
+    """The index's own term for all documents of about so many words: eight classes from each power
+    of two to the next. By their terms, the short ones are found among those that have a word."""
+    power = length.bit_length() - 1
+    return chr(_LENGTH_SIGNS + 8 * power + (length * 8 >> power) - 8)
 
 
 def occurrences(entry: str, term: str) -> int:
@@ -139,6 +151,14 @@ def occurrences(entry: str, term: str) -> int:
         if 1 < sign <= MOST_REPEATS:
             return sign
     return 1
+
+
+LENGTH_CLASSES = {
+    chr(_LENGTH_SIGNS + 8 * power + part): math.ceil((8 + part) * 2**power / 8)
+    for power in range(15)
+    for part in range(8)
+}
+"""The terms of documents below 32,768 words, each with the fewest words of its own."""
 
 
 @functools.lru_cache(maxsize=1)

@@ -59,7 +59,9 @@ class Query:
         table, column = RELATION_TABLES[name]
         rows = f"FROM {table} AS r WHERE r.{column} = {self.bind(item)}"
         if each_by_itself:
-            return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id)"
+            # OFFSET: or PostgreSQL might read all that have the name, to join them.
+            end = " OFFSET 0" if self.provider == "postgresql" else ""
+            return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id{end})"
         return f"v.id IN (SELECT r.analysis_id {rows})"
 
     def narrowed(self, source: str, filters: Filters, *, join: str = "JOIN") -> str:

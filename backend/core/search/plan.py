@@ -12,18 +12,22 @@ asked with the same formula and so name the same documents.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
 from backend.core.filters import Filters
-from backend.core.search.analysis import terms
+from backend.core.search.analysis import LENGTH_CLASSES, repeated, terms
 
 K1 = 1.5
 B = 0.75
 WANTED = 30
 """Documents to look at, estimated."""
+PROMISING = 150
+"""Documents to look at of those with very common words, estimated."""
+OFTEN_REPEATED = 200
+"""If so few repeat a word so often, all of them are looked at, however long they are."""
 MOST_DECIDING = 5
 """The slots that decide which documents: the rarest."""
 FEW = 2_000
@@ -112,6 +116,64 @@ def named(filters: Filters) -> list[Slot]:
     finds few documents to hold against the filters themselves."""
     found = dict.fromkeys(term for name in filters.names() for term in terms(name))
     return [Slot(((term, 1.0),), 0) for term in found]
+
+
+def promising(
+    slot: Slot, known: Mapping[str, int], question: Weighed, total: int, matches: float
+) -> list[list[Slot]]:
+    """Which of too many documents to look at: about PROMISING of those in which the slot's first
+    term weighs most. What they must have, one or the other: some length, however often they repeat
+    the term; some other length, and the term so often; the term very often. Empty: their lengths
+    are not known, as other programs wrote them.
+
+    `matches`: of so many documents. `known`: how many have each of LENGTH_CLASSES and signs(slot).
+    They are taken to be strewn by chance."""
+    if sum(known.get(sign, 0) for sign in LENGTH_CLASSES) < total * 0.9 or not question.average:
+        return []
+    lengths = [
+        (sign, known[sign], K1 * (1 - B + B * shortest / question.average))
+        for sign, shortest in LENGTH_CLASSES.items()
+        if sign in known
+    ]
+    repeats = [(times, sign) for times, sign in enumerate(signs(slot), 2) if sign in known]
+    part = min(matches / max(slot.documents, 1), 1.0)
+    having = [matches, matches]  # so many documents have the term so often
+    while len(having) == 2 or having[-1] > OFTEN_REPEATED:
+        having.append(part * sum(known[sign] for times, sign in repeats if times >= len(having)))
+    often = len(having) - 1
+
+    def needed(share: float, damping: float) -> int:
+        """How often a document must have the term for this share of its weight."""
+        return max(1, min(math.ceil(share * damping / (1 - share)), often))
+
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        share = (low + high) / 2
+        expected = sum(documents / total * having[needed(share, d)] for _, documents, d in lengths)
+        low, high = (share, high) if expected > PROMISING else (low, share)
+    bands: dict[int, list[str]] = {}
+    for sign, _, damping in lengths:
+        bands.setdefault(needed(low, damping), []).append(sign)
+    bands.pop(often, None)
+    found = [
+        [_any_of(band)]
+        if least == 1
+        else [_any_of(sign for times, sign in repeats if least <= times < often), _any_of(band)]
+        for least, band in bands.items()
+        if having[least] > having[often]
+    ]
+    if having[often]:
+        found.append([_any_of(sign for times, sign in repeats if times >= often)])
+    return found
+
+
+def signs(slot: Slot) -> list[str]:
+    """What documents have that repeat its first term: twice, three times, ..."""
+    return [repeated(slot.terms[0][0], count) for count in range(2, 33)]
+
+
+def _any_of(terms: Iterable[str]) -> Slot:
+    return Slot(tuple((term, 1.0) for term in terms), 0)
 
 
 def formula(slots: Sequence[Slot], also: Sequence[Slot], total: int, threshold: float) -> Formula:

@@ -16,14 +16,14 @@ from backend.core.search.plan import Formula, Slot
 OPENING = (
     'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
-    ' WHERE "term" = ANY ($1::text[]) AND t."documents" > 0) AS "known"'
+    ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
 """The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
 
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
-    ' WHERE "term" = ANY ($1::text[]) AND "documents" > 0'
+    ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND "documents" > 0'
 )
 
 BEGINNINGS = (
@@ -41,16 +41,20 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(
-    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int | None = None
+    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int | None = None
 ) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py). `most`: of those of the fewest
-    words."""
+    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names, or
+    several. `most`: of those of the fewest words."""
     query = Query("postgresql")
-    has = f"vector @@ {query.bind(match(formula, slots))}::tsquery"
-    # OFFSET: or it would go through all by their length until it has enough.
-    rows = f"(SELECT * FROM search_document WHERE {has} OFFSET 0) AS d"
+    asked = query.bind([match(each, slots) for each in formulas])
+    # Each by itself: GIN goes through far more for one that joins them with "or". OFFSET: the index
+    # first, whatever the filters are.
+    rows = (
+        f"unnest({asked}::text[]) AS asked CROSS JOIN LATERAL"
+        " (SELECT * FROM search_document WHERE vector @@ asked::tsquery OFFSET 0) AS d"
+    )
     source = query.narrowed(rows, filters)
-    return _lines(query, source, "" if most is None else _shortest_first(most)), query.args
+    return _lines(query, source, most), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -61,43 +65,13 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
     return _lines(query, source), query.args
 
 
-def shortest(
-    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
-) -> tuple[str, list[Any]]:
-    """As candidates, for words that a good part of all documents has: going through them by
-    length soon finds enough."""
-    query = Query("postgresql")
-    query.conditions.append(f"d.vector @@ {query.bind(match(formula, slots))}::tsquery")
-    source = query.narrowed("search_document AS d", filters)
-    return _lines(query, source, _shortest_first(most)), query.args
-
-
-def _shortest_first(most: int) -> str:
-    return f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
-
-
-def _lines(query: Query, source: str, ending: str = "") -> str:
+def _lines(query: Query, source: str, most: int | None = None) -> str:
+    shortest = "" if most is None else f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
     return (
         "SELECT string_agg(line, chr(10)) AS lines FROM ("
-        "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
-        f" FROM {source}{query.where()}{ending}) AS t"
+        "SELECT d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' ' || chr(9)"
+        f" || d.facets AS line FROM {source}{query.where()}{shortest}) AS t"
     )
-
-
-FACETS = (
-    "WITH found AS MATERIALIZED (SELECT id, location, event_type FROM video_analysis"
-    " WHERE video_id IN (SELECT unnest($1::text[]))) "
-    "SELECT json_agg(json_build_array(facet, name, count))::text AS counts FROM ("
-    "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
-    " JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY r.tag_name UNION ALL "
-    "SELECT 'people', r.person_name, count(*) FROM found"
-    " JOIN video_person AS r ON r.analysis_id = found.id GROUP BY r.person_name UNION ALL "
-    "SELECT 'location', location, count(*) FROM found"
-    " WHERE location IS NOT NULL GROUP BY location UNION ALL "
-    "SELECT 'event_type', event_type, count(*) FROM found"
-    " WHERE event_type IS NOT NULL GROUP BY event_type) AS t"
-)
-"""One row: `counts`, as JSON: [facet, name, count] of each, of the videos with these video_ids."""
 
 
 def match(formula: Formula, slots: Sequence[Slot]) -> str:
@@ -126,7 +100,9 @@ TAKE_IN = (
     ), changed AS MATERIALIZED (
         SELECT t."video_id", old."length" AS "old_length", old."terms" AS "old_terms",
             split_part(new."search_terms", ' ', 1)::integer AS "length",
-            substr(new."search_terms", strpos(new."search_terms", ' ') + 1) AS "terms"
+            substr(split_part(new."search_terms", chr(10), 1), strpos(new."search_terms", ' ') + 1)
+                AS "terms",
+            split_part(new."search_terms", chr(10), 2) AS "facets"
         FROM (SELECT DISTINCT "video_id" FROM taken) AS t
         LEFT JOIN LATERAL (
             SELECT "length", "terms" FROM "search_document" AS d
@@ -141,10 +117,10 @@ TAKE_IN = (
             SELECT "video_id" FROM changed WHERE "terms" IS NULL
         ))
     ), written AS (
-        INSERT INTO "search_document" ("video_id", "length", "terms")
-        SELECT "video_id", "length", "terms" FROM changed WHERE "terms" IS NOT NULL
-        ON CONFLICT ("video_id")
-        DO UPDATE SET "length" = excluded."length", "terms" = excluded."terms"
+        INSERT INTO "search_document" ("video_id", "length", "terms", "facets")
+        SELECT "video_id", "length", "terms", "facets" FROM changed WHERE "terms" IS NOT NULL
+        ON CONFLICT ("video_id") DO UPDATE SET
+            "length" = excluded."length", "terms" = excluded."terms", "facets" = excluded."facets"
     ), total AS (
         UPDATE "search_total" SET "documents" = "documents" + (
             SELECT count("terms") - count("old_terms") FROM changed

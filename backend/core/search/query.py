@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from backend.core import cursors, records
 from backend.core.filters import Filters
 from backend.core.listing import by_video_ids
 from backend.core.search import dialect, plan, postgresql, spelling, sqlite
-from backend.core.search.analysis import repeated, stem, term_of, words
+from backend.core.search.analysis import LENGTH_CLASSES, stem, term_of, words
 from backend.core.search.dialect import Provider
 from backend.core.search.plan import Slot
 from backend.core.search.ranking import Hit, rank
-from backend.core.search.results import shown
+from backend.core.search.results import facets_of, shown
 from backend.core.search.snippets import Matcher
 from backend.core.search.upkeep import Upkeep
 
@@ -49,15 +48,10 @@ MOST_COUNTED = 10_000
 FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
 TOO_MANY = 500
-"""More than these are not ranked: of words that common, the shortest documents and those that
-repeat them."""
-SHORTEST = 100
-COMMON = 0.05
-"""What more of all documents have is found soonest by going through them by their length."""
-REPEATING = 100
+"""More than these are not ranked: of words that common, those in which they weigh most."""
+MOST_LOOKED_AT = 1_000
+"""Of those. There may be very many of one length."""
 MOST_FACETED = 50
-FACETED = ("tags", "people", "location", "event_type")
-FACET_VALUES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +89,12 @@ class Search:
             question, after = _decode(cursor, query)
             await self._upkeep.catch_up()
         hits, question = await self._rank(question, filters, wanted=limit + 1)
-        best = hits[:MOST_FACETED]
+        facets = facets_of(hits[:MOST_FACETED])
         if after is not None:
             hits = [
                 hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
             ]
-        facets, rows = await asyncio.gather(
-            self._facets(best), self._records(json_records, hits[:limit])
-        )
+        rows = await self._records(json_records, hits[:limit])
         matcher = Matcher({term for slot in question.slots for term, _ in slot.terms})
         results = [
             shown(hit.score, rows[hit.video_id], matcher)
@@ -228,17 +220,15 @@ class Search:
         if not slots or total <= 0:
             return [], question
         weighed = plan.weigh(slots, total, question.length)
+        named = plan.named(filters)
         share = 1.0
         if filters:
-            most = FEW_FILTERED if filters.has_description_containing else MOST_COUNTED
-            sql, args = dialect.count(self._provider, filters, most + 1)
-            row: Any = await self._client.query_first(sql, *args)
-            share = min(int(row["found"]) / total, 1.0)
-            if int(row["found"]) <= FEW_FILTERED:
+            found = await self._found(filters, named)
+            share = min(found / total, 1.0)
+            if found <= FEW_FILTERED:
                 lines = await self._lines(*self._sql.filtered(filters))
                 return rank(lines, weighed), question
         deciding = plan.deciding(slots)
-        named = plan.named(filters)
         steps = plan.thresholds(deciding, total)
         enough = [step for step in steps if step[1] * share <= plan.WANTED]
         asked = [*enough[-1:], *steps[len(enough) :]]
@@ -253,16 +243,36 @@ class Search:
             formula = plan.formula(deciding, named, total, threshold)
             indexed = [*deciding, *named]
             if expected * share <= TOO_MANY:
-                lines = await self._lines(*self._sql.candidates(formula, indexed, filters))
+                lines = await self._lines(*self._sql.candidates([formula], indexed, filters))
             else:
                 higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
                 better = plan.formula(deciding, named, total, higher[-1]) if higher else None
-                is_common = expected * (share if named else 1) > total * COMMON
-                lines = await self._best_lines(formula, better, indexed, filters, is_common)
+                rarest = deciding[0]
+                known = await self._frequencies([*LENGTH_CLASSES, *plan.signs(rarest)])
+                bands = plan.promising(rarest, known, weighed, total, expected * share)
+                lines = await self._best_lines(formula, better, indexed, filters, bands)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
         return hits, Question(slots, total, question.length, chosen)
+
+    async def _found(self, filters: Filters, named: list[Slot]) -> int:
+        """How many videos the filters name: if they are many, about."""
+        found = await self._count(filters, FEW_FILTERED + 1)
+        if found <= FEW_FILTERED or filters.has_description_containing:
+            return found
+        if named and len(list(filters.given())) == 1:
+            # As many as have the name's words, or fewer; but common words tell little of a name.
+            known = await self._frequencies(slot.terms[0][0] for slot in named)
+            most = min(known.get(slot.terms[0][0], 0) for slot in named)
+            if found <= most <= MOST_COUNTED:
+                return most
+        return await self._count(filters, MOST_COUNTED + 1)
+
+    async def _count(self, filters: Filters, most: int) -> int:
+        sql, args = dialect.count(self._provider, filters, most)
+        row: Any = await self._client.query_first(sql, *args)
+        return int(row["found"])
 
     async def _best_lines(
         self,
@@ -270,52 +280,25 @@ class Search:
         better: plan.Formula | None,
         indexed: list[Slot],
         filters: Filters,
-        is_common: bool,
+        bands: list[list[Slot]],
     ) -> list[str]:
-        """Of the too many that a formula names: all that a better one names, the shortest, and
-        those that repeat the rarest word."""
-        shortest = self._sql.shortest if is_common else self._sql.candidates
-        lines = await self._lines(*shortest(formula, indexed, filters, SHORTEST))
-        if better is not None:
-            lines += await self._lines(*self._sql.candidates(better, indexed, filters))
-        repeating = await self._repeating(indexed[0])
-        if repeating is not None:
-            both: plan.Formula = ("and", [formula, len(indexed)])
-            slots = [*indexed, repeating]
-            lines += await self._lines(*self._sql.candidates(both, slots, filters))
+        """Of the too many that a formula names: all that a better one names, and those of the
+        bands (see plan.promising); without bands, the shortest."""
+        slots = list(indexed)
+        formulas = [] if better is None else [better]
+        if not bands:
+            formulas.append(formula)
+        for band in bands:
+            numbers = range(len(slots), len(slots) + len(band))
+            slots += band
+            formulas.append(("and", [formula, *numbers]))
+        lines = await self._lines(*self._sql.candidates(formulas, slots, filters, MOST_LOOKED_AT))
         return list(dict.fromkeys(lines))
-
-    async def _repeating(self, slot: Slot) -> Slot | None:
-        """The most repetitions of a slot's first term that not too many documents have."""
-        term = slot.terms[0][0]
-        signs = [repeated(term, count) for count in range(2, 33)]
-        found = await self._frequencies(signs)
-        chosen: list[tuple[str, float]] = []
-        documents = 0
-        for sign in reversed(signs):
-            documents += found.get(sign, 0)
-            if documents > REPEATING:
-                break
-            if sign in found:
-                chosen.append((sign, 1.0))
-        return Slot(tuple(chosen), documents) if chosen else None
 
     async def _lines(self, sql: str, args: list[Any]) -> list[str]:
         row: Any = await self._client.query_first(sql, *args)
         text: str | None = row["lines"]
         return text.split("\n") if text is not None else []
-
-    async def _facets(self, hits: list[Hit]) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETED}
-        if hits:
-            ids = self._sql.strings([hit.video_id for hit in hits])
-            row: Any = await self._client.query_first(self._sql.FACETS, ids)
-            counts: list[tuple[str, str, int]] = orjson.loads(row["counts"] or "[]")
-            for facet, name, count in sorted(counts, key=lambda each: (-each[2], each[1])):
-                values = found[facet]
-                if len(values) < FACET_VALUES:
-                    values.append({"name": name, "count": count})
-        return found
 
 
 # Cursors

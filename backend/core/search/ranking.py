@@ -12,11 +12,14 @@ from backend.core.search.plan import K1, B, Weighed
 class Hit(NamedTuple):
     score: float
     video_id: str
+    facets: str = ""
+    """As JSON; empty: none."""
 
 
 def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
-    """`lines`: `<video_id> <length> <term> <term> ...`. The best first; equals by their id."""
-    hits: list[tuple[float, str]] = []
+    """`lines`: `<video_id> <length>`, the terms, each between spaces, and the facets, with a tab
+    between the three. The best first; equals by their id."""
+    hits: list[tuple[float, str, str]] = []
     floor, slope = K1 * (1 - B), K1 * B / question.average if question.average else 0.0
     slots = [
         ([(f" {term} ", term, share) for term, share in terms], weight)
@@ -30,8 +33,8 @@ def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
     ]
     other = [slot for slot in slots if len(slot[0]) > 1 or slot[0][0][2] != 1]
     for line in lines:
-        video_id, length, entry = line.split(" ", 2)
-        entry = f" {entry} "
+        head, entry, facets = line.split("\t")
+        video_id, length = head.split(" ")
         damping = floor + slope * int(length)
         once = 1 / (1 + damping)
         score = 0.0
@@ -49,6 +52,6 @@ def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
             if count:
                 score += weight * count / (count + damping)
         if score > 0:
-            hits.append((-round(score, 6), video_id))
+            hits.append((-round(score, 6), video_id, facets))
     hits.sort()
-    return [Hit(-score, video_id) for score, video_id in hits]
+    return [Hit(-score, video_id, facets) for score, video_id, facets in hits]

@@ -1,14 +1,21 @@
-"""A record that was found, shown: an excerpt, the words found, its best segments."""
+"""A record that was found, shown: an excerpt, the words found, its best segments. And what the
+best have in common."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from backend.core.records import Answer
+import orjson
+
+from backend.core.records import FACETS, Answer
+from backend.core.search.ranking import Hit
 from backend.core.search.snippets import Match, Matcher, part_of, snippet
 
 MOST_SEGMENTS = 5
 MOST_MATCHES = 20
+FACET_VALUES = 20
 _OTHERS = ("title", "location", "country", "mood", "event_type")
 
 
@@ -48,3 +55,18 @@ def _segments(analysis: Answer, in_text: list[Match], matcher: Matcher) -> list[
         {**segment, "snippet": snippet(segment["text"], inside)}
         for _, segment, inside in found[:MOST_SEGMENTS]
     ]
+
+
+def facets_of(hits: Iterable[Hit]) -> dict[str, list[dict[str, Any]]]:
+    """How many of the hits have each value: the commonest first, equals by their code points."""
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
+    for hit in hits:
+        if hit.facets:
+            for facet, values in orjson.loads(hit.facets).items():
+                counts[facet].update(values)
+    return {facet: _commonest(found) for facet, found in counts.items()}
+
+
+def _commonest(found: Counter[str]) -> list[dict[str, Any]]:
+    best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:FACET_VALUES]
+    return [{"name": name, "count": count} for name, count in best]

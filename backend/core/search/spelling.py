@@ -3,7 +3,7 @@ written to its end. The index's words are stems, so a spelling is tried whole an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from backend.core.search.analysis import stem, stems
 
@@ -20,21 +20,31 @@ def completions(folded: str) -> set[str]:
 
 def near_terms(folded: str) -> set[str]:
     """The terms of all that is one letter away: one too many, too few, wrong, or two swapped."""
-    return stems(set(_one_away(folded)) - {""})
+    term = stem(folded)
+    # Before its ending, a change in the word is the same change in its stem.
+    same = max(_alike(folded, term) - 2, 0)
+    terms = set(_one_away(term, range(same)))
+    return terms | stems(set(_one_away(folded, range(same, len(folded) + 1))) - {""})
 
 
-def _one_away(word: str) -> Iterator[str]:
+def _alike(one: str, other: str) -> int:
+    """With how many letters both begin."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _one_away(word: str, places: Iterable[int]) -> list[str]:
     letters = _alphabet(word)
-    for at in range(len(word) + 1):
-        head, tail = word[:at], word[at:]
-        for letter in letters:
-            yield head + letter + tail
+    found: list[str] = []
+    for at in places:
+        head, tail, rest = word[:at], word[at:], word[at + 1 :]
+        found += [head + letter + tail for letter in letters]
         if tail:
-            yield head + tail[1:]
-            for letter in letters:
-                yield head + letter + tail[1:]
-        if len(tail) > 1:
-            yield head + tail[1] + tail[0] + tail[2:]
+            found += [head + letter + rest for letter in letters]
+            found.append(head + rest)
+        if rest:
+            found.append(head + rest[0] + tail[0] + rest[1:])
+    return found
 
 
 def _alphabet(word: str) -> str:

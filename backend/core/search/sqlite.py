@@ -41,15 +41,16 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(
-    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int | None = None
+    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int | None = None
 ) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py). `most`: of those of the fewest
-    words."""
+    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
+    `most`: of those of the fewest words."""
     query = Query("sqlite")
-    query.conditions.append(f"i.search_index MATCH {query.bind(match(formula, slots))}")
+    asked = " OR ".join(match(each, slots) for each in formulas)
+    query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
     rows = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
     source = query.narrowed(rows, filters, join="CROSS JOIN")
-    return _lines(query, source, "" if most is None else _shortest_first(most)), query.args
+    return _lines(query, source, most), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -60,54 +61,13 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
     return _lines(query, source), query.args
 
 
-def shortest(
-    formula: Formula, slots: Sequence[Slot], filters: Filters, most: int
-) -> tuple[str, list[Any]]:
-    """As candidates, for words that a good part of all documents has: going through them by
-    length soon finds enough."""
-    query = Query("sqlite")
-    query.conditions.append(_has(query, formula, slots))
-    source = query.narrowed("search_document AS d", filters)
-    return _lines(query, source, _shortest_first(most)), query.args
-
-
-def _shortest_first(most: int) -> str:
-    return f" ORDER BY d.length, d.video_id LIMIT {most}"
-
-
-def _has(query: Query, formula: Formula, slots: Sequence[Slot]) -> str:
-    if isinstance(formula, int):
-        tests = [
-            query.holds("' ' || d.terms || ' '", f" {term} ") for term, _ in slots[formula].terms
-        ]
-        return f"({' OR '.join(tests)})"
-    operator, parts = formula
-    return f"({f' {operator.upper()} '.join(_has(query, part, slots) for part in parts)})"
-
-
-def _lines(query: Query, source: str, ending: str = "") -> str:
+def _lines(query: Query, source: str, most: int | None = None) -> str:
+    shortest = "" if most is None else f" ORDER BY d.length, d.video_id LIMIT {most}"
     return (
         "SELECT group_concat(line, char(10)) AS lines FROM ("
-        "SELECT d.video_id || ' ' || d.length || ' ' || d.terms AS line"
-        f" FROM {source}{query.where()}{ending})"
+        "SELECT d.video_id || ' ' || d.length || char(9) || ' ' || d.terms || ' ' || char(9)"
+        f" || d.facets AS line FROM {source}{query.where()}{shortest})"
     )
-
-
-FACETS = (
-    "WITH found AS MATERIALIZED (SELECT id, location, event_type FROM video_analysis"
-    " WHERE video_id IN (SELECT value FROM json_each(?))) "
-    "SELECT json_group_array(json_array(facet, name, count)) AS counts FROM ("
-    "SELECT 'tags' AS facet, r.tag_name AS name, count(*) AS count FROM found"
-    " CROSS JOIN video_tag AS r ON r.analysis_id = found.id GROUP BY +r.tag_name UNION ALL "
-    "SELECT 'people', r.person_name, count(*) FROM found"
-    " CROSS JOIN video_person AS r ON r.analysis_id = found.id GROUP BY +r.person_name UNION ALL "
-    "SELECT 'location', location, count(*) FROM found"
-    " WHERE location IS NOT NULL GROUP BY location UNION ALL "
-    "SELECT 'event_type', event_type, count(*) FROM found"
-    " WHERE event_type IS NOT NULL GROUP BY event_type) AS t"
-)
-"""One row: `counts`, as JSON: [facet, name, count] of each, of the videos with these video_ids.
-CROSS and + keep SQLite from walking all names instead."""
 
 
 def match(formula: Formula, slots: Sequence[Slot]) -> str:
@@ -138,10 +98,13 @@ def _count_terms(change: str) -> str:
 TAKE_IN = (
     _count_terms("-count(*)"),
     f'DELETE FROM "search_document" WHERE "video_id" IN ({_TAKEN})',
-    'INSERT INTO "search_document" ("video_id", "length", "terms")'
-    ' SELECT "video_id", CAST("search_terms" AS INTEGER),'
-    ' substr("search_terms", instr("search_terms", \' \') + 1)'
-    f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL',
+    'INSERT INTO "search_document" ("video_id", "length", "terms", "facets")'
+    ' SELECT "video_id", CAST("entry" AS INTEGER),'
+    ' substr("entry", instr("entry", \' \') + 1, "end" - instr("entry", \' \') - 1),'
+    ' substr("entry", "end" + 1) FROM ('
+    'SELECT "video_id", "search_terms" AS "entry",'
+    ' instr("search_terms" || char(10), char(10)) AS "end"'
+    f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL)',
     _count_terms("count(*)"),
     f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
