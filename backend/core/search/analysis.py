@@ -84,6 +84,7 @@ def words(text: str) -> Iterator[Word]:
             yield Word(match.start(), match.end(), folded)
 
 
+@functools.lru_cache(maxsize=20_000)
 def term_of(folded: str) -> str | None:
     """None: a word so common that it is not looked for."""
     return None if folded in STOP_WORDS else stem(folded)
@@ -91,11 +92,8 @@ def term_of(folded: str) -> str | None:
 
 def terms(text: str) -> list[str]:
     if text.isascii():  # the same, without the places
-        return list(filter(None, map(_term_of, ASCII_WORD.findall(text.lower()))))
+        return list(filter(None, map(term_of, ASCII_WORD.findall(text.lower()))))
     return [term for word in words(text) if (term := term_of(word.folded)) is not None]
-
-
-_term_of = functools.lru_cache(maxsize=20_000)(term_of)
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -24,7 +24,7 @@ class Matcher:
     """Finds the words whose terms are among `terms`. It remembers words: one for each question."""
 
     def __init__(self, terms: Container[str]) -> None:
-        self._wanted = _Wanted(terms)
+        self._terms = terms
         self._names: dict[str, list[str]] = {}
 
     def words_in(self, name: str) -> list[str]:
@@ -36,31 +36,18 @@ class Matcher:
         return found
 
     def matches(self, text: str) -> list[Match]:
-        wanted = self._wanted
+        wanted = self._terms
         if not text.isascii():
             return [
                 Match(word.start, word.end, term)
                 for word in words(text)
-                if (term := wanted[word.folded]) is not None
+                if (term := term_of(word.folded) or "") in wanted
             ]
-        lower = text.lower()
         return [
-            Match(found.start(), found.end(), term)
-            for found in ASCII_WORD.finditer(lower)
-            if (term := wanted[found[0]]) is not None
+            Match(*found.span(), term)
+            for found in ASCII_WORD.finditer(text.lower())
+            if (term := term_of(found[0]) or "") in wanted
         ]
-
-
-class _Wanted(dict[str, str | None]):
-    """The term of each word; None where it is not wanted."""
-
-    def __init__(self, terms: Container[str]) -> None:
-        self._terms = terms
-
-    def __missing__(self, word: str) -> str | None:
-        term = term_of(word)
-        self[word] = found = term if term is not None and term in self._terms else None
-        return found
 
 
 def part_of(text: str, found: list[Match], part: str) -> list[Match] | None:
