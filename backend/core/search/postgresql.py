@@ -41,10 +41,10 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(
-    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int | None = None
+    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int
 ) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names, or
-    several. `most`: of those of the fewest words."""
+    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
+    `most`: of those of the fewest words."""
     query = Query("postgresql")
     asked = query.bind([match(each, slots) for each in formulas])
     # Each by itself: GIN goes through far more for one that joins them with "or". OFFSET: the index
@@ -66,10 +66,13 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
 
 
 def _lines(query: Query, source: str, most: int | None = None) -> str:
-    shortest = "" if most is None else f' ORDER BY d.length, d.video_id COLLATE "C" LIMIT {most}'
+    once = shortest = ""
+    if most is not None:
+        place = 'd.length, d.video_id COLLATE "C"'
+        once, shortest = f"DISTINCT ON ({place})", f" ORDER BY {place} LIMIT {most}"
     return (
-        "SELECT string_agg(line, chr(10)) AS lines FROM ("
-        "SELECT d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' ' || chr(9)"
+        f"SELECT string_agg(line, chr(10)) AS lines FROM (SELECT {once}"
+        " d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' ' || chr(9)"
         f" || d.facets AS line FROM {source}{query.where()}{shortest}) AS t"
     )
 

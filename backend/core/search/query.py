@@ -49,8 +49,8 @@ FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
 TOO_MANY = 500
 """More than these are not ranked: of words that common, those in which they weigh most."""
-MOST_LOOKED_AT = 1_000
-"""Of those. There may be very many of one length."""
+MOST_LOOKED_AT = 600
+"""There may be far more than by chance: of words that go together, or of one length."""
 MOST_FACETED = 50
 
 
@@ -243,7 +243,7 @@ class Search:
             formula = plan.formula(deciding, named, total, threshold)
             indexed = [*deciding, *named]
             if expected * share <= TOO_MANY:
-                lines = await self._lines(*self._sql.candidates([formula], indexed, filters))
+                lines = await self._candidates([formula], indexed, filters)
             else:
                 higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
                 better = plan.formula(deciding, named, total, higher[-1]) if higher else None
@@ -292,8 +292,12 @@ class Search:
             numbers = range(len(slots), len(slots) + len(band))
             slots += band
             formulas.append(("and", [formula, *numbers]))
-        lines = await self._lines(*self._sql.candidates(formulas, slots, filters, MOST_LOOKED_AT))
-        return list(dict.fromkeys(lines))
+        return await self._candidates(formulas, slots, filters)
+
+    async def _candidates(
+        self, formulas: list[plan.Formula], slots: list[Slot], filters: Filters
+    ) -> list[str]:
+        return await self._lines(*self._sql.candidates(formulas, slots, filters, MOST_LOOKED_AT))
 
     async def _lines(self, sql: str, args: list[Any]) -> list[str]:
         row: Any = await self._client.query_first(sql, *args)

@@ -41,7 +41,7 @@ def strings(values: Sequence[str]) -> Any:
 
 
 def candidates(
-    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int | None = None
+    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int
 ) -> tuple[str, list[Any]]:
     """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
     `most`: of those of the fewest words."""
