@@ -242,10 +242,11 @@ class Metadata(BaseModel):
     mood: Mood | None = None
     event_type: EventType | None = None
     duration: Duration | None = None
-    people: People = []
-    tags: Tags = []
-    extra: Extra = {}
-    segments: Segments = []
+    # Factories: a default that can change is copied, which takes longer than all the validation.
+    people: People = Field(default_factory=list, json_schema_extra={"default": []})
+    tags: Tags = Field(default_factory=list, json_schema_extra={"default": []})
+    extra: Extra = Field(default_factory=dict, json_schema_extra={"default": {}})
+    segments: Segments = Field(default_factory=list, json_schema_extra={"default": []})
 
 
 SCALARS = (

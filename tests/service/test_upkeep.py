@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
+from prisma import Prisma
 
 from backend.core.search import upkeep
+from backend.core.search.analysis import index_entry
 from backend.core.search.query import SQL
+from backend.engine import in_process
+from backend.engine.migrate import deploy
 from backend.main import create_app
-from tests.service.conftest import Database, client_of, settings_for
+from tests.postgres import PostgresServer
+from tests.service.conftest import SCHEMA, Database, PostgreSQL, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +109,38 @@ async def test_a_search_that_is_given_up_does_not_stop_it(
     answer = await client.get("/api/search", params={"q": "dog"})
     assert answer.json()["count"] == 1
     assert database.indexed() == {"v1"}
+
+
+async def test_a_transaction_that_ends_after_later_ones(postgres_server: PostgresServer) -> None:
+    database = PostgreSQL(postgres_server, postgres_server.create_database())
+    await deploy(SCHEMA, database.url, log=lambda _: None)
+    app = create_app(settings_for(database.url))
+    row: Any = {"videoId": "late", "description": "A dog.", "searchTerms": index_entry(["A dog."])}
+    async with (
+        app.router.lifespan_context(app),
+        client_of(app) as client,
+        in_process(Prisma)(datasource={"url": database.url}) as other,
+    ):
+        async with other.tx() as transaction:
+            await transaction.videoanalysis.create(row)
+            for number in range(3):
+                await post(client, number)
+                assert await number_of_dogs(client) == number + 1
+        assert await number_of_dogs(client) == 4
+        assert database.count("search_tray") == 0
+
+
+async def test_a_place_in_the_notes_of_another_cluster(postgres_server: PostgresServer) -> None:
+    database = PostgreSQL(postgres_server, postgres_server.create_database())
+    await deploy(SCHEMA, database.url, log=lambda _: None)
+    database.execute("UPDATE search_total SET taken = '1000000000000'")  # as a dump may hold it
+    app = create_app(settings_for(database.url))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        for number in range(3):
+            await post(client, number)
+            assert await number_of_dogs(client) == number + 1
+
+
+async def number_of_dogs(client: httpx.AsyncClient) -> int:
+    count: int = (await client.get("/api/search", params={"q": "dog"})).json()["count"]
+    return count

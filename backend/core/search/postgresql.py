@@ -13,8 +13,18 @@ from backend.core.filters import Filters
 from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
+_WAITING = (
+    'FROM "search_tray" WHERE "xid" >= (SELECT CASE'
+    """ WHEN "taken" <= pg_snapshot_xmin(pg_current_snapshot()) THEN "taken" ELSE '0'::xid8 END"""
+    ' FROM "search_total")'
+)
+"""Of the notes, those that are not taken in. They are looked for from where the last taking in
+ended: before that is nothing but what it removed, which PostgreSQL clears away much later."""
+
+WAITING = f'SELECT count(*) AS "waiting" {_WAITING}'
+
 OPENING = (
-    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
+    f'SELECT "documents", "length", EXISTS (SELECT 1 {_WAITING}) AS "waiting",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
     ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
@@ -97,9 +107,9 @@ TAKE_IN = (
     LOCK TABLE "video_analysis" IN ACCESS SHARE MODE; -- first, as TRUNCATE does
     PERFORM 1 FROM "search_total" FOR UPDATE;
     WITH taken AS (
-        DELETE FROM "search_tray" WHERE "id" = ANY (ARRAY(
-            SELECT "id" FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}
-        )) RETURNING "video_id"
+        DELETE FROM "search_tray" WHERE ctid = ANY (ARRAY(
+            SELECT ctid {_WAITING} ORDER BY "xid", "id" LIMIT {MOST_TAKEN}
+        )) RETURNING "video_id", "xid"
     ), changed AS MATERIALIZED (
         SELECT t."video_id", old."length" AS "old_length", old."terms" AS "old_terms",
             split_part(new."search_terms", ' ', 1)::integer AS "length",
@@ -129,6 +139,9 @@ TAKE_IN = (
             SELECT count("terms") - count("old_terms") FROM changed
         ), "length" = "search_total"."length" + (
             SELECT coalesce(sum("length"), 0) - coalesce(sum("old_length"), 0) FROM changed
+        ), "taken" = least( -- which leaves out what is NULL
+            pg_snapshot_xmin(pg_current_snapshot()),
+            (SELECT "xid" FROM taken ORDER BY "xid" OFFSET {MOST_TAKEN - 1})
         )
     )
     INSERT INTO "search_term" ("term", "documents")

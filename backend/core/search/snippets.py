@@ -7,7 +7,7 @@ import re
 from collections.abc import Container
 from typing import NamedTuple
 
-from backend.core.search.analysis import ASCII_WORD, term_of, words
+from backend.core.search.analysis import ASCII_WORD, TERMS, words
 
 LENGTH = 240
 _SPECIAL = re.compile("[&<>\"']")
@@ -41,12 +41,12 @@ class Matcher:
             return [
                 Match(word.start, word.end, term)
                 for word in words(text)
-                if (term := term_of(word.folded) or "") in wanted
+                if (term := TERMS[word.folded] or "") in wanted
             ]
         return [
             Match(*found.span(), term)
             for found in ASCII_WORD.finditer(text.lower())
-            if (term := term_of(found[0]) or "") in wanted
+            if (term := TERMS[found[0]] or "") in wanted
         ]
 
 

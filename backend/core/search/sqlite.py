@@ -14,6 +14,9 @@ from backend.core.filters import Filters
 from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
 
+WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
+"""How many notes are not taken in."""
+
 OPENING = (
     'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
     ' (SELECT json_group_object("term", "documents") FROM "search_term"'

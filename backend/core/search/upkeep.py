@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 0.5
 """Take in when nothing was written for so long, or after ENOUGH writes (see sqlite.py)."""
 
-WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
-
 
 class Upkeep:
     """`sql` is the module of the client's database: sqlite.py or postgresql.py."""
@@ -44,7 +42,7 @@ class Upkeep:
 
     async def waiting(self) -> int:
         """How many notes there are."""
-        row: Any = await self._client.query_first(WAITING)
+        row: Any = await self._client.query_first(self._sql.WAITING)
         return int(row["waiting"])
 
     async def catch_up(self) -> None:
