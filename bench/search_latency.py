@@ -28,6 +28,7 @@ from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
 from bench.known_item import SCHEMA, garbled, read, store
 
+_SERVE = (sys.executable, "-m", "backend.cli", "serve", "--port", "0")
 CONCURRENCY = 4
 PLACES = ["Lisbon", "Porto", "Rio", "Oslo", "Kyoto", "Lima", "Cairo", "Turin"]
 COUNTRIES = ["Portugal", "Portugal", "Brazil", "Norway", "Japan", "Peru", "Egypt", "Italy"]
@@ -179,13 +180,14 @@ def main() -> None:
     parser.add_argument("--url")
     parser.add_argument("--videos", type=int, default=100_000)
     parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=1, help="of the server")
     options = parser.parse_args()
     videos = read(options.data)
     with tempfile.TemporaryDirectory() as folder:
         url = options.url or f"file:{folder}/bench.db"
         asyncio.run(fill(url, videos, options.videos))
         server = subprocess.Popen(
-            [sys.executable, "-m", "backend.cli", "serve", "--port", "0"],
+            [*_SERVE, "--workers", str(options.workers)],
             env=os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "warning"},
             stdout=subprocess.PIPE,
             text=True,

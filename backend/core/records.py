@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
@@ -92,15 +93,22 @@ async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str,
     """Name, id of the record, and value of each, in their order."""
     from prisma import models
 
+    kinds: tuple[tuple[str, type, JsonForm], ...] = (
+        ("tags", models.VideoTag, _TAG),
+        ("people", models.VideoPerson, _PERSON),
+        ("segments", models.Segment, _SEGMENT),
+    )
     order: Any = {"position": "asc"}
     for start in range(0, len(ids), _AT_ONCE):
         where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
-        for name, model, form in (
-            ("tags", models.VideoTag, _TAG),
-            ("people", models.VideoPerson, _PERSON),
-            ("segments", models.Segment, _SEGMENT),
-        ):
-            for row in await JsonRecords(client, model, form).find_many(where=where, order=order):
+        found = await asyncio.gather(
+            *(
+                JsonRecords(client, model, form).find_many(where=where, order=order)
+                for _, model, form in kinds
+            )
+        )
+        for (name, _, _), rows in zip(kinds, found, strict=True):
+            for row in rows:
                 id_ = row.pop("id")
                 yield name, id_, row if name == "segments" else row["name"]
 

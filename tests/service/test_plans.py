@@ -95,12 +95,16 @@ async def test_search_reads_the_full_text_index(
         assert "SEARCH r USING COVERING INDEX" in found
         frequencies = plan(database, sqlite.FREQUENCIES, [json.dumps(["beach"])])
         assert "SEARCH search_term USING PRIMARY KEY" in frequencies
+        ranges = plan(database, sqlite.RANGES, ["a", "b", "x", "y"])
+        assert ranges.count("SEARCH search_term USING PRIMARY KEY") == 2
     else:
         assert "Bitmap Index Scan on search_document_vector_idx" in found
         assert "Index Scan using video_analysis_video_id_key" in found
         assert "Index Only Scan using video_tag_pkey" in found
         frequencies = plan(database, postgresql.FREQUENCIES, [["beach"]])
         assert "search_term_pkey" in frequencies
+        ranges = plan(database, postgresql.RANGES, ["a", "b", "x", "y"])
+        assert ranges.count("search_term_pkey") == 2
 
 
 async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(

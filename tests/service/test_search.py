@@ -421,6 +421,7 @@ async def test_of_a_very_common_word_the_best_are_found(
     monkeypatch.setattr(plan, "OFTEN_REPEATED", 3)
     for number in range(60):
         said = "dog " * (1 + number % 7 // 2) + "and other things " * (1 + number % 11)
+        said += "dog " * (40 if number == 33 else 0)
         await post(client, f"v{number:02}", description=said)
     some = await search(client, "dog", limit=10)
     monkeypatch.setattr(asking, "TOO_MANY", 100)

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from backend.core.filters import Filters
-from backend.core.search.analysis import LENGTH_CLASSES, repeated, terms
+from backend.core.search.analysis import LENGTH_CLASSES, MOST_REPEATS, repeated, terms
 
 K1 = 1.5
 B = 0.75
@@ -169,7 +169,7 @@ def promising(
 
 def signs(slot: Slot) -> list[str]:
     """What documents have that repeat its first term: twice, three times, ..."""
-    return [repeated(slot.terms[0][0], count) for count in range(2, 33)]
+    return [repeated(slot.terms[0][0], times) for times in range(2, MOST_REPEATS + 1)]
 
 
 def _any_of(terms: Iterable[str]) -> Slot:

@@ -36,6 +36,12 @@ FREQUENCIES = (
     ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND "documents" > 0'
 )
 
+RANGES = (
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE ("term" BETWEEN $1 AND $2 OR "term" BETWEEN $3 AND $4) AND "documents" > 0'
+)
+"""FREQUENCIES of all terms of two ranges, their ends included."""
+
 BEGINNINGS = (
     'SELECT "term" FROM "search_term"'
     ' WHERE "term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,12 +84,14 @@ class Search:
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
         query = f"search {text} {filters.digest()}"
+        after = None
         if cursor is None:
-            question, after = await self._read(text), None
+            question, found = await asyncio.gather(self._read(text), self._found(filters))
         else:
             question, after = _decode(cursor, query)
             await self._upkeep.catch_up()
-        hits, question = await self._rank(question, filters, wanted=limit + 1)
+            found = await self._found(filters)
+        hits, question = await self._rank(question, filters, found, wanted=limit + 1)
         facets = facets_of(hits[:MOST_FACETED])
         if after is not None:
             hits = [
@@ -119,7 +122,8 @@ class Search:
         return await by_video_ids(self._client, json_records, [hit.video_id for hit in hits])
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
-        hits, _ = await self._rank(await self._read(text), filters, wanted=limit)
+        question, found = await asyncio.gather(self._read(text), self._found(filters))
+        hits, _ = await self._rank(question, filters, found, wanted=limit)
         return hits[:limit]
 
     # Reading the question
@@ -164,6 +168,12 @@ class Search:
         if not wanted:
             return {}
         rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.strings(wanted))
+        return {row["term"]: int(row["documents"]) for row in rows}
+
+    async def _between(self, *lists: list[str]) -> dict[str, int]:
+        """_frequencies, for two lists of terms that follow each other."""
+        ends = [end for terms in lists for end in (terms[0], terms[-1])]
+        rows: Any = await self._client.query_raw(self._sql.RANGES, *ends)
         return {row["term"]: int(row["documents"]) for row in rows}
 
     async def _beginnings(
@@ -214,7 +224,7 @@ class Search:
     # Ranking
 
     async def _rank(
-        self, question: Question, filters: Filters, *, wanted: int
+        self, question: Question, filters: Filters, found: int, *, wanted: int
     ) -> tuple[list[Hit], Question]:
         slots, total = question.slots, question.documents
         if not slots or total <= 0:
@@ -223,7 +233,6 @@ class Search:
         named = plan.named(filters)
         share = 1.0
         if filters:
-            found = await self._found(filters, named)
             share = min(found / total, 1.0)
             if found <= FEW_FILTERED:
                 lines = await self._lines(*self._sql.filtered(filters))
@@ -248,7 +257,7 @@ class Search:
                 higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
                 better = plan.formula(deciding, named, total, higher[-1]) if higher else None
                 rarest = deciding[0]
-                known = await self._frequencies([*LENGTH_CLASSES, *plan.signs(rarest)])
+                known = await self._between(plan.signs(rarest), list(LENGTH_CLASSES))
                 bands = plan.promising(rarest, known, weighed, total, expected * share)
                 lines = await self._best_lines(formula, better, indexed, filters, bands)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
@@ -256,11 +265,14 @@ class Search:
                 break
         return hits, Question(slots, total, question.length, chosen)
 
-    async def _found(self, filters: Filters, named: list[Slot]) -> int:
-        """How many videos the filters name: if they are many, about."""
+    async def _found(self, filters: Filters) -> int:
+        """How many videos the filters name: if they are many, about. 0 without filters."""
+        if not filters:
+            return 0
         found = await self._count(filters, FEW_FILTERED + 1)
         if found <= FEW_FILTERED or filters.has_description_containing:
             return found
+        named = plan.named(filters)
         if named and len(list(filters.given())) == 1:
             # As many as have the name's words, or fewer; but common words tell little of a name.
             known = await self._frequencies(slot.terms[0][0] for slot in named)

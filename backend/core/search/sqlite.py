@@ -30,6 +30,12 @@ FREQUENCIES = (
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
 )
 
+RANGES = (
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE ("term" BETWEEN ? AND ? OR "term" BETWEEN ? AND ?) AND "documents" > 0'
+)
+"""FREQUENCIES of all terms of two ranges, their ends included."""
+
 BEGINNINGS = (
     'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
     ' AND "documents" > 0 AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'

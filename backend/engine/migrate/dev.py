@@ -20,8 +20,8 @@ from .engine import SchemaEngine
 from .extensions import without_known_extensions
 from .folder import Migration, MigrationFolder
 from .project import Project
+from .rebuilt_tables import with_what_is_lost
 from .scratch import scratch_project
-from .triggers import with_triggers
 
 EMPTY = "-- This is an empty migration."
 """What the engine writes for a draft without changes."""
@@ -130,7 +130,7 @@ class _History:
             self.folder, self.migrations, self.project.schema(), draft=draft
         )
         if text is not None and self.folder.provider == "sqlite":
-            text = await with_triggers(text, self.migrations)
+            text = await with_what_is_lost(text, self.migrations)
         elif text is not None:
             text = without_known_extensions(text, self.migrations)
             text = EMPTY if text is None and draft else text
