@@ -22,7 +22,7 @@ from backend.core.search.analysis import LENGTH_CLASSES, MOST_REPEATS, repeated,
 
 K1 = 1.5
 B = 0.75
-WANTED = 20
+WANTED = 15
 """Documents to look at, estimated."""
 PROMISING = 150
 """Documents to look at of those with very common words, estimated."""

@@ -50,7 +50,7 @@ FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
 TOO_MANY = 500
 """More than these are not ranked: of words that common, those in which they weigh most."""
-MOST_LOOKED_AT = 600
+MOST_LOOKED_AT = 400
 """There may be far more than by chance: of words that go together, or of one length."""
 MOST_FACETED = 50
 
