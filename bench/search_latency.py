@@ -151,6 +151,7 @@ async def run(address: str, videos: list[Any], requests: int) -> None:
         words = ["man", "woman", "people", "dog", "playing", "beach", "camera", "two", "snow"]
         return "/api/search" + path(q=" ".join(choose.sample(words, choose.randint(1, 2))))
 
+    await asyncio.sleep(5)  # after its start the service tidies the index
     await measure("search (warming up)", address, 40, known)
     await measure("search, garbled sentences", address, requests, known)
     await measure("search, common words", address, requests, common)

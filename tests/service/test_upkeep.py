@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from backend.engine import in_process
 from backend.engine.migrate import deploy
 from backend.main import create_app
 from tests.postgres import PostgresServer
-from tests.service.conftest import SCHEMA, Database, PostgreSQL, client_of, settings_for
+from tests.service.conftest import SCHEMA, Database, PostgreSQL, SQLite, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +72,28 @@ async def test_more_than_is_taken_in_at_once(
     assert answer.json()["count"] == 1
     assert database.count("search_tray") == 0
     assert len(database.indexed()) == 2500
+
+
+async def test_the_parts_of_the_index_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = SQLite(tmp_path / "own.db")
+    await deploy(SCHEMA, database.url, log=lambda _: None)
+    parts = "(SELECT DISTINCT segid FROM search_index_idx)"
+    app = create_app(settings_for(database.url))
+    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        for number in range(3):
+            await post(client, number)
+            assert await number_of_dogs(client) == number + 1
+    assert database.count(parts) > 1
+    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 0.05)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        async with asyncio.timeout(30):
+            while database.count(parts) > 1:  # noqa: ASYNC110  a database sets no event
+                await asyncio.sleep(0.05)
+        assert await number_of_dogs(client) == 3
+    assert database.indexed() == {"v0", "v1", "v2"}
 
 
 async def test_what_was_left_when_the_service_stopped(

@@ -7,11 +7,14 @@ ts_rank knows nothing of how rare a word is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.core.filters import Filters
 from backend.core.search.dialect import MOST_TAKEN, Query
 from backend.core.search.plan import Formula, Slot
+
+if TYPE_CHECKING:
+    from prisma import Prisma
 
 _WAITING = (
     'FROM "search_tray" WHERE "xid" >= (SELECT CASE'
@@ -166,5 +169,7 @@ TAKE_IN = (
 ENOUGH = 512
 """Writes after which to take in: the more, the cheaper for each, but a search waits meanwhile."""
 
-TIDY = "SELECT gin_clean_pending_list('search_document_vector_idx')"
-"""Sort in what the index has only listed: each search reads that list."""
+
+async def tidy(client: Prisma) -> None:
+    """Sort in what the index has only listed, and what each search would read from end to end."""
+    await client.query_raw("SELECT gin_clean_pending_list('search_document_vector_idx')")

@@ -48,9 +48,8 @@ async def _index(client: Prisma, record: VideoAnalysis) -> None:
 
 async def is_behind(client: Prisma, upkeep: Upkeep) -> bool:
     """Whether there are fewer entries than records, those counted that are still to be taken in.
-    What others left there is taken in soon."""
+    What others left is taken in soon, and the index tidied."""
     waiting = await upkeep.waiting()
-    if waiting:
-        upkeep.wrote()
+    upkeep.wrote()
     totals: Any = await client.query_first('SELECT "documents" FROM "search_total"')
     return int(totals["documents"]) + waiting < await client.videoanalysis.count()

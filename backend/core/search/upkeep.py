@@ -84,8 +84,7 @@ class Upkeep:
 
     async def _settle(self) -> None:
         await self.catch_up()
-        if self._sql.TIDY is not None:
-            await self._client.query_raw(self._sql.TIDY)
+        await self._sql.tidy(self._client)
 
     def _take_in_soon(self) -> asyncio.Task[None]:
         """One that has not begun: what is running may not see what was written just now."""
