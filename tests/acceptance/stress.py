@@ -259,7 +259,7 @@ async def test_nothing_is_lost_or_leaked(world: World) -> None:
     url = f"{world.url}&connection_limit={CONNECTIONS}" if postgresql else world.url
     client = in_process(package.Prisma)(datasource={"url": url})
     for _ in range(2):
-        threads, descriptors = threading.active_count(), process.num_fds()
+        threads, descriptors = threading.active_count(), open_descriptors(process)
         await client.connect()
         if _ == 0:
             await client.account.count()
@@ -279,7 +279,7 @@ async def test_nothing_is_lost_or_leaked(world: World) -> None:
     assert gauges["prisma_pool_connections_busy"] == 0
     assert gauges["prisma_client_queries_active"] == 0
     assert threading.active_count() == threads
-    assert process.num_fds() == descriptors
+    assert open_descriptors(process) == descriptors
     if postgresql:
         others = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -287,6 +287,13 @@ async def test_nothing_is_lost_or_leaked(world: World) -> None:
         )
         assert await world.rows(others) == [(0,)]
     await _check_the_books(world, tellers)
+
+
+def open_descriptors(process: psutil.Process) -> int:
+    """Without those of the database file itself: SQLite closes none of them as long as anybody in
+    the process has the file open, as the world has, or their locks would be lost."""
+    files = [file.path for file in process.open_files()]
+    return process.num_fds() - sum(path.endswith("/ledger.db") for path in files)
 
 
 async def _check_the_books(world: World, tellers: list[Teller]) -> None:
