@@ -28,7 +28,6 @@ from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
 from bench.known_item import SCHEMA, garbled, read, store
 
-_SERVE = (sys.executable, "-m", "backend.cli", "serve", "--port", "0")
 CONCURRENCY = 4
 PLACES = ["Lisbon", "Porto", "Rio", "Oslo", "Kyoto", "Lima", "Cairo", "Turin"]
 COUNTRIES = ["Portugal", "Portugal", "Brazil", "Norway", "Japan", "Peru", "Egypt", "Italy"]
@@ -187,8 +186,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = options.url or f"file:{folder}/bench.db"
         asyncio.run(fill(url, videos, options.videos))
+        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0"]
         server = subprocess.Popen(
-            [*_SERVE, "--workers", str(options.workers)],
+            [*command, "--workers", str(options.workers)],
             env=os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "warning"},
             stdout=subprocess.PIPE,
             text=True,

@@ -54,12 +54,15 @@ async def page(
         "analyses": await records.answers(client, rows),
         "count": len(rows),
         "next_cursor": next_cursor,
-        "total": await _total(client, provider, filters) if include_total else None,
+        "total": await total(client, provider, filters) if include_total else None,
     }
 
 
-async def _total(client: Prisma, provider: Provider, filters: Filters) -> int:
-    sql, args = dialect.count(provider, filters)
+async def total(
+    client: Prisma, provider: Provider, filters: Filters, most: int | None = None
+) -> int:
+    """How many videos the filters name. `most`: counting goes no further."""
+    sql, args = dialect.count(provider, filters, most)
     row: Any = await client.query_first(sql, *args)
     return int(row["found"])
 

@@ -189,10 +189,8 @@ def index_entry_of(record: Described) -> str:
             texts += value
     entry = index_entry(texts)
     facets = {
-        "tags": record.tags,
-        "people": record.people,
-        "location": [record.location] if record.location else [],
-        "event_type": [record.event_type] if record.event_type else [],
+        facet: [value] if isinstance(value, str) else value
+        for facet in FACETS
+        if (value := getattr(record, facet))
     }
-    given = {facet: values for facet, values in facets.items() if values}
-    return f"{entry}\n{orjson.dumps(given).decode()}" if given else entry
+    return f"{entry}\n{orjson.dumps(facets).decode()}" if facets else entry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +13,8 @@ from backend.core.search import upkeep
 from backend.core.search.analysis import index_entry
 from backend.core.search.query import SQL
 from backend.engine import in_process
-from backend.engine.migrate import deploy
 from backend.main import create_app
-from tests.postgres import PostgresServer
-from tests.service.conftest import SCHEMA, Database, PostgreSQL, SQLite, client_of, settings_for
+from tests.service.conftest import Database, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -74,26 +71,25 @@ async def test_more_than_is_taken_in_at_once(
     assert len(database.indexed()) == 2500
 
 
+@pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
 async def test_the_parts_of_the_index_are_merged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = SQLite(tmp_path / "own.db")
-    await deploy(SCHEMA, database.url, log=lambda _: None)
     parts = "(SELECT DISTINCT segid FROM search_index_idx)"
-    app = create_app(settings_for(database.url))
+    app = create_app(settings_for(own_database.url))
     monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
     async with app.router.lifespan_context(app), client_of(app) as client:
         for number in range(3):
             await post(client, number)
             assert await number_of_dogs(client) == number + 1
-    assert database.count(parts) > 1
+    assert own_database.count(parts) > 1
     monkeypatch.setattr(upkeep, "IDLE_SECONDS", 0.05)
     async with app.router.lifespan_context(app), client_of(app) as client:
         async with asyncio.timeout(30):
-            while database.count(parts) > 1:  # noqa: ASYNC110  a database sets no event
+            while own_database.count(parts) > 1:  # noqa: ASYNC110  a database sets no event
                 await asyncio.sleep(0.05)
         assert await number_of_dogs(client) == 3
-    assert database.indexed() == {"v0", "v1", "v2"}
+    assert own_database.indexed() == {"v0", "v1", "v2"}
 
 
 async def test_what_was_left_when_the_service_stopped(
@@ -129,20 +125,18 @@ async def test_a_search_that_is_given_up_does_not_stop_it(
         await asyncio.sleep(0)
         search.cancel()
     await asyncio.gather(search, return_exceptions=True)
-    answer = await client.get("/api/search", params={"q": "dog"})
-    assert answer.json()["count"] == 1
+    assert await number_of_dogs(client) == 1
     assert database.indexed() == {"v1"}
 
 
-async def test_a_transaction_that_ends_after_later_ones(postgres_server: PostgresServer) -> None:
-    database = PostgreSQL(postgres_server, postgres_server.create_database())
-    await deploy(SCHEMA, database.url, log=lambda _: None)
-    app = create_app(settings_for(database.url))
+@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+async def test_a_transaction_that_ends_after_later_ones(own_database: Database) -> None:
+    app = create_app(settings_for(own_database.url))
     row: Any = {"videoId": "late", "description": "A dog.", "searchTerms": index_entry(["A dog."])}
     async with (
         app.router.lifespan_context(app),
         client_of(app) as client,
-        in_process(Prisma)(datasource={"url": database.url}) as other,
+        in_process(Prisma)(datasource={"url": own_database.url}) as other,
     ):
         async with other.tx() as transaction:
             await transaction.videoanalysis.create(row)
@@ -150,14 +144,13 @@ async def test_a_transaction_that_ends_after_later_ones(postgres_server: Postgre
                 await post(client, number)
                 assert await number_of_dogs(client) == number + 1
         assert await number_of_dogs(client) == 4
-        assert database.count("search_tray") == 0
+        assert own_database.count("search_tray") == 0
 
 
-async def test_a_place_in_the_notes_of_another_cluster(postgres_server: PostgresServer) -> None:
-    database = PostgreSQL(postgres_server, postgres_server.create_database())
-    await deploy(SCHEMA, database.url, log=lambda _: None)
-    database.execute("UPDATE search_total SET taken = '1000000000000'")  # as a dump may hold it
-    app = create_app(settings_for(database.url))
+@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+async def test_a_place_in_the_notes_of_another_cluster(own_database: Database) -> None:
+    own_database.execute("UPDATE search_total SET taken = '1000000000000'")  # as a dump may hold it
+    app = create_app(settings_for(own_database.url))
     async with app.router.lifespan_context(app), client_of(app) as client:
         for number in range(3):
             await post(client, number)

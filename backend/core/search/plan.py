@@ -34,6 +34,7 @@ FEW = 2_000
 """So many that occur in so few documents may decide besides."""
 MOST_SLOTS = 32
 """Of a longer question, the rarest words count."""
+_SHORTEST, *_, _LONGEST = LENGTH_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ def promising(
     the term; some other length, and the term so often; the term very often. Empty: their lengths
     are not known, as other programs wrote them.
 
-    `matches`: of so many documents. `known`: how many have each of LENGTH_CLASSES and signs(slot).
-    They are taken to be strewn by chance."""
+    `matches`: of so many documents. `known`: how many have each of what told_of() names. They are
+    taken to be strewn by chance."""
     if sum(known.get(sign, 0) for sign in LENGTH_CLASSES) < total * 0.9 or not question.average:
         return []
     lengths = [
@@ -135,7 +136,12 @@ def promising(
         for sign, shortest in LENGTH_CLASSES.items()
         if sign in known
     ]
-    repeats = [(times, sign) for times, sign in enumerate(signs(slot), 2) if sign in known]
+    term = slot.terms[0][0]
+    repeats = [
+        (times, sign)
+        for times in range(2, MOST_REPEATS + 1)
+        if (sign := repeated(term, times)) in known
+    ]
     part = min(matches / max(slot.documents, 1), 1.0)
     having = [matches, matches]  # so many documents have the term so often
     while len(having) == 2 or having[-1] > OFTEN_REPEATED:
@@ -167,9 +173,11 @@ def promising(
     return found
 
 
-def signs(slot: Slot) -> list[str]:
-    """What documents have that repeat its first term: twice, three times, ..."""
-    return [repeated(slot.terms[0][0], times) for times in range(2, MOST_REPEATS + 1)]
+def told_of(slot: Slot) -> tuple[str, str, str, str]:
+    """What `promising` is to know of: the first and the last of the signs of documents that repeat
+    the slot's first term, and of those of their lengths."""
+    term = slot.terms[0][0]
+    return repeated(term, 2), repeated(term, MOST_REPEATS), _SHORTEST, _LONGEST
 
 
 def _any_of(terms: Iterable[str]) -> Slot:

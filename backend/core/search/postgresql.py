@@ -34,6 +34,7 @@ OPENING = (
 )
 """The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
 
+# ARRAY(SELECT ...): for a list that the planner knows it would plan anew each time.
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
     ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND "documents" > 0'

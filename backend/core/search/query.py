@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from backend.core import cursors, records
+from backend.core import cursors, listing, records
 from backend.core.filters import Filters
-from backend.core.listing import by_video_ids
-from backend.core.search import dialect, plan, postgresql, spelling, sqlite
-from backend.core.search.analysis import LENGTH_CLASSES, stem, term_of, words
+from backend.core.search import plan, postgresql, spelling, sqlite
+from backend.core.search.analysis import stem, term_of, words
 from backend.core.search.dialect import Provider
 from backend.core.search.plan import Slot
 from backend.core.search.ranking import Hit, rank
@@ -119,7 +118,9 @@ class Search:
     ) -> dict[str, records.Answer]:
         if not hits:
             return {}
-        return await by_video_ids(self._client, json_records, [hit.video_id for hit in hits])
+        return await listing.by_video_ids(
+            self._client, json_records, [hit.video_id for hit in hits]
+        )
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
         question, found = await asyncio.gather(self._read(text), self._found(filters))
@@ -170,9 +171,8 @@ class Search:
         rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.strings(wanted))
         return {row["term"]: int(row["documents"]) for row in rows}
 
-    async def _between(self, *lists: list[str]) -> dict[str, int]:
-        """_frequencies, for two lists of terms that follow each other."""
-        ends = [end for terms in lists for end in (terms[0], terms[-1])]
+    async def _between(self, ends: Iterable[str]) -> dict[str, int]:
+        """_frequencies, for two ranges of terms: their first and their last."""
         rows: Any = await self._client.query_raw(self._sql.RANGES, *ends)
         return {row["term"]: int(row["documents"]) for row in rows}
 
@@ -257,7 +257,7 @@ class Search:
                 higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
                 better = plan.formula(deciding, named, total, higher[-1]) if higher else None
                 rarest = deciding[0]
-                known = await self._between(plan.signs(rarest), list(LENGTH_CLASSES))
+                known = await self._between(plan.told_of(rarest))
                 bands = plan.promising(rarest, known, weighed, total, expected * share)
                 lines = await self._best_lines(formula, better, indexed, filters, bands)
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
@@ -269,7 +269,7 @@ class Search:
         """How many videos the filters name: if they are many, about. 0 without filters."""
         if not filters:
             return 0
-        found = await self._count(filters, FEW_FILTERED + 1)
+        found = await listing.total(self._client, self._provider, filters, FEW_FILTERED + 1)
         if found <= FEW_FILTERED or filters.has_description_containing:
             return found
         named = plan.named(filters)
@@ -279,12 +279,7 @@ class Search:
             most = min(known.get(slot.terms[0][0], 0) for slot in named)
             if found <= most <= MOST_COUNTED:
                 return most
-        return await self._count(filters, MOST_COUNTED + 1)
-
-    async def _count(self, filters: Filters, most: int) -> int:
-        sql, args = dialect.count(self._provider, filters, most)
-        row: Any = await self._client.query_first(sql, *args)
-        return int(row["found"])
+        return await listing.total(self._client, self._provider, filters, MOST_COUNTED + 1)
 
     async def _best_lines(
         self,
