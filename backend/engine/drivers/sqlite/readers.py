@@ -21,8 +21,9 @@ from ..driver import Program, Start, Statement
 from .running import Running, Worker
 from .statements import Execute, Prepared, drive_on
 
-INLINE_BUDGET = 0.003
-"""Seconds that a read may hold the event loop."""
+INLINE_BUDGET = 0.005
+"""Seconds that a read may hold the event loop: as long as Python lets any thread (its switch
+interval). What is stopped has cost that much for nothing."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 2000
 _RUNS_TO_SKIP = 100
