@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -446,6 +447,29 @@ def test_a_length_is_of_the_last_class_that_begins_at_it_or_before(length: int) 
     begun = [sign for sign, shortest in LENGTH_CLASSES.items() if shortest <= length]
     distinct = [sign for sign in begun if sign == length_class(LENGTH_CLASSES[sign])]
     assert distinct[-1] == length_class(length)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_formula_holds_where_the_weights_reach_the_threshold(seed: int) -> None:
+    choose = random.Random(seed)
+    slots = [
+        plan.Slot(((f"t{at}", 1.0),), choose.choice([7, 700, choose.randint(1, 50_000)]))
+        for at in range(choose.randint(1, 7))
+    ]
+    deciding = plan.deciding(slots)
+
+    def holds(formula: plan.Formula, has: set[int]) -> bool:
+        if isinstance(formula, int):
+            return formula in has
+        operator, parts = formula
+        return (all if operator == "and" else any)(holds(part, has) for part in parts)
+
+    for threshold, _ in plan.thresholds(deciding, 100_000):
+        formula = plan.formula(deciding, [], 100_000, threshold)
+        for bits in range(2 ** len(deciding)):
+            has = {at for at in range(len(deciding)) if bits >> at & 1}
+            reached = sum(plan.weight(deciding[at], 100_000) for at in has)
+            assert holds(formula, has) == (reached > threshold - 1e-7)
 
 
 def test_a_rare_word_that_begins_common_ones_is_expected_in_all_of_theirs() -> None:

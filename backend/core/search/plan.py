@@ -196,24 +196,26 @@ def formula(slots: Sequence[Slot], also: Sequence[Slot], total: int, threshold: 
         if rest[at] < missing - 1e-9:
             return False
         have, lack = reach(at + 1, missing - weights[at]), reach(at + 1, missing)
-        if lack is True:
-            return True
-        with_it: Formula | bool
-        if have is True:
-            with_it = at
-        elif have is False:
-            with_it = False
-        else:
-            with_it = _joined("and", at, have)
+        if lack is True or have is False:
+            return lack
         if lack is False:
-            return with_it
-        return lack if with_it is False else _joined("or", with_it, lack)
+            return at if have is True else _joined("and", at, have)
+        if have is True:
+            return _joined("or", at, lack)
+        # What the others reach without this one, it need not reach with them.
+        besides = [part for part in _either(have) if part not in _either(lack)]
+        return _joined("or", _joined("and", at, _joined("or", *besides)), lack) if besides else lack
 
     found = reach(0, threshold)
     assert not isinstance(found, bool)
     if not also:
         return found
     return _joined("and", found, *range(len(slots), len(slots) + len(also)))
+
+
+def _either(formula: Formula | bool) -> list[Formula]:
+    assert not isinstance(formula, bool)
+    return formula[1] if isinstance(formula, tuple) and formula[0] == "or" else [formula]
 
 
 def _joined(operator: str, *parts: Formula | bool) -> Formula:
@@ -224,4 +226,4 @@ def _joined(operator: str, *parts: Formula | bool) -> Formula:
             flat += part[1]
         else:
             flat.append(part)
-    return operator, flat
+    return flat[0] if len(flat) == 1 else (operator, flat)
