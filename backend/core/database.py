@@ -26,12 +26,13 @@ from backend.core.errors import (
 )
 from backend.core.filters import Filters
 from backend.core.gathered_creates import GatheredCreates
+from backend.core.reader import Reader
 from backend.core.search.dialect import Provider
 from backend.core.search.query import SQL, Search
 from backend.core.search.reindex import is_behind, reindex
 from backend.core.search.upkeep import Upkeep
 from backend.core.stats import stats
-from backend.engine import JsonRecords, in_process
+from backend.engine import in_process
 from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
@@ -101,9 +102,10 @@ class DatabaseService:
     def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
-        self._records = JsonRecords(self._client, _record_model(), records.JSON_FORM)
+        self._reader = Reader(self._client, self.provider)
         self._creates = GatheredCreates(self._client.videoanalysis)
         self._upkeep = Upkeep(self._client, SQL[self.provider])
+        self._search = Search(self._reader, self._upkeep)
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -131,7 +133,7 @@ class DatabaseService:
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> records.Answer:
-        found = await records.find(self._client, self._records, video_id)
+        found = await self._reader.find(video_id)
         if found is None:
             raise VideoAnalysisNotFound(video_id)
         return found
@@ -141,7 +143,7 @@ class DatabaseService:
         self._check_length(description)
         return await self._written(
             writing.change(
-                self._client, self._records, video_id, lambda _: {"description": description}
+                self._client, self._reader, video_id, lambda _: {"description": description}
             )
         )
 
@@ -151,7 +153,7 @@ class DatabaseService:
         if patch.description is not None:
             self._check_length(patch.description)
         return await self._written(
-            writing.change(self._client, self._records, video_id, patch.changes)
+            writing.change(self._client, self._reader, video_id, patch.changes)
         )
 
     @_translated
@@ -174,9 +176,7 @@ class DatabaseService:
 
         Records of equal place in the order stand by their id, in the same direction."""
         return await listing.page(
-            self._client,
-            self._records,
-            self.provider,
+            self._reader,
             filters,
             order=order,
             limit=limit,
@@ -189,7 +189,7 @@ class DatabaseService:
         """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
         asked for."""
         wanted = dict.fromkeys(video_ids)
-        found = await listing.by_video_ids(self._client, self._records, wanted)
+        found = await self._reader.by_video_ids(wanted)
         return {
             "analyses": [found[id_] for id_ in video_ids if id_ in found],
             "missing": [id_ for id_ in wanted if id_ not in found],
@@ -200,9 +200,7 @@ class DatabaseService:
         self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
-        return await Search(self._client, self.provider, self._upkeep).page(
-            self._records, text, filters, limit=limit, cursor=cursor
-        )
+        return await self._search.page(text, filters, limit=limit, cursor=cursor)
 
     @_translated
     async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
@@ -210,15 +208,15 @@ class DatabaseService:
 
     @_translated
     async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await self._written(names.rename(self._client, self._records, kind, name, new))
+        return await self._written(names.rename(self._client, self._reader, kind, name, new))
 
     @_translated
     async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await self._written(names.merge(self._client, self._records, kind, given, into))
+        return await self._written(names.merge(self._client, self._reader, kind, given, into))
 
     @_translated
     async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await self._written(names.delete(self._client, self._records, kind, name))
+        await self._written(names.delete(self._client, self._reader, kind, name))
 
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:
@@ -228,12 +226,9 @@ class DatabaseService:
     async def context(self, asked: ContextRequest) -> ContextPack:
         hits = context.wanted(asked.hits or [])
         if asked.query is not None:
-            search = Search(self._client, self.provider, self._upkeep)
-            best = await search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
+            best = await self._search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
             hits = [context.Wanted(hit.video_id, [], hit.score) for hit in best]
-        found = await listing.by_video_ids(
-            self._client, self._records, [hit.video_id for hit in hits]
-        )
+        found = await self._reader.by_video_ids([hit.video_id for hit in hits])
         videos = {id_: records.record(answer) for id_, answer in found.items()}
         return await asyncio.to_thread(
             context.pack, hits, videos, max_tokens=asked.max_tokens, form=asked.format
@@ -242,7 +237,7 @@ class DatabaseService:
     @_translated
     async def reindex(self) -> int:
         """How many records were indexed."""
-        number = await reindex(self._client, self._records)
+        number = await reindex(self._client, self._reader)
         await self._upkeep.catch_up()
         return number
 
@@ -268,12 +263,6 @@ class DatabaseService:
                     )
                 ]
             )
-
-
-def _record_model() -> type:
-    from prisma.models import VideoAnalysis
-
-    return VideoAnalysis
 
 
 def _generated_client() -> type[Prisma]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -47,6 +47,17 @@ class Filters:
             if name is not None:
                 yield name
 
+    def facets(self) -> dict[str, list[str]]:
+        """Those that a search index's entry tells of, as it names them."""
+        return {
+            facet: list(value) if isinstance(value, tuple) else [value]
+            for name, value in self.given()
+            if (facet := _FACETS.get(name))
+        }
+
+    def besides_facets(self) -> Filters:
+        return replace(self, tag=(), person=(), location=None, event_type=None)
+
     def relation(self) -> tuple[str, str] | None:
         """The first tag or person, as (field, name)."""
         for name in ("tag", "person"):
@@ -57,6 +68,9 @@ class Filters:
     def digest(self) -> str:
         """Equal for equal filters: a cursor says by it to which query it belongs."""
         return _digest(self)
+
+
+_FACETS = {"tag": "tags", "person": "people", "location": "location", "event_type": "event_type"}
 
 
 @lru_cache(maxsize=1024)

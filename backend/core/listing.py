@@ -6,19 +6,16 @@ any depth, and what others insert or delete meanwhile neither repeats nor hides 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from backend.core import cursors, records
+from backend.core import cursors
 from backend.core.filters import Filters
+from backend.core.reader import Reader
 from backend.core.search import dialect
 from backend.core.search.dialect import RELATION_TABLES, Provider, Query
-from backend.engine import JsonRecords
-
-if TYPE_CHECKING:
-    from prisma import Prisma
 
 Order = Literal[
     "-created_at", "created_at", "-updated_at", "updated_at", "-recorded_date", "recorded_date"
@@ -26,9 +23,7 @@ Order = Literal[
 
 
 async def page(
-    client: Prisma,
-    json_records: JsonRecords,
-    provider: Provider,
+    reader: Reader,
     filters: Filters,
     *,
     order: Order,
@@ -41,45 +36,35 @@ async def page(
     place = _decode(cursor, query, order) if cursor is not None else None
     if place is None and not filters and order == "-created_at":
         # The commonest of all lists needs nothing that Prisma cannot say.
-        rows = await json_records.find_many(
+        rows = await reader.rows.find_many(
             take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
         )
     else:
-        ids = await _ids(client, provider, filters, order, limit + 1, place)
-        rows = await _rows(json_records, ids)
+        ids = await _ids(reader, filters, order, limit + 1, place)
+        rows = await _rows(reader, ids)
     more = len(rows) > limit
     rows = rows[:limit]
     next_cursor = cursors.encode(query, _place(rows[-1], order)) if more else None
     return {
-        "analyses": await records.answers(client, rows),
+        "analyses": await reader.answers(rows),
         "count": len(rows),
         "next_cursor": next_cursor,
-        "total": await total(client, provider, filters) if include_total else None,
+        "total": await total(reader, filters) if include_total else None,
     }
 
 
-async def total(
-    client: Prisma, provider: Provider, filters: Filters, most: int | None = None
-) -> int:
+async def total(reader: Reader, filters: Filters, most: int | None = None) -> int:
     """How many videos the filters name. `most`: counting goes no further."""
-    sql, args = dialect.count(provider, filters, most)
-    row: Any = await client.query_first(sql, *args)
+    sql, args = dialect.count(reader.provider, filters, most)
+    row: Any = await reader.client.query_first(sql, *args)
     return int(row["found"])
 
 
-async def by_video_ids(
-    client: Prisma, json_records: JsonRecords, video_ids: Iterable[str]
-) -> dict[str, records.Answer]:
-    """Those that there are, by their video_id."""
-    rows = await json_records.find_many(where={"videoId": {"in": list(video_ids)}})
-    return {found["video_id"]: found for found in await records.answers(client, rows)}
-
-
-async def _rows(json_records: JsonRecords, ids: list[str]) -> list[dict[str, Any]]:
+async def _rows(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:
     """In the order of the ids. One that was deleted meanwhile is left out."""
     if not ids:
         return []
-    rows = await json_records.find_many(where={"id": {"in": ids}})
+    rows = await reader.rows.find_many(where={"id": {"in": ids}})
     found = {row["id"]: row for row in rows}
     return [found[id_] for id_ in ids if id_ in found]
 
@@ -124,17 +109,16 @@ def _decode(cursor: str, query: str, order: Order) -> Place:
 
 
 async def _ids(
-    client: Prisma,
-    provider: Provider,
+    reader: Reader,
     filters: Filters,
     order: Order,
     limit: int,
     place: Place | None,
 ) -> list[str]:
     found: list[str] = []
-    for sql, args in statements(provider, filters, order, limit, place):
+    for sql, args in statements(reader.provider, filters, order, limit, place):
         if len(found) < limit:
-            rows: Any = await client.query_raw(sql, *args[:-1], limit - len(found))
+            rows: Any = await reader.client.query_raw(sql, *args[:-1], limit - len(found))
             found += [row["id"] for row in rows]
     return found
 

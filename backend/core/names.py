@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backend.core import cursors, writing
 from backend.core.errors import NameExists, NameNotFound, VideoAnalysisNotFound
+from backend.core.reader import Reader
 from backend.core.search.dialect import Provider, Query
-from backend.engine import JsonRecords
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis
 
@@ -76,33 +76,33 @@ async def page(
     )
 
 
-async def rename(client: Prisma, rows: JsonRecords, kind: Kind, name: str, new: str) -> NameCount:
+async def rename(client: Prisma, reader: Reader, kind: Kind, name: str, new: str) -> NameCount:
     """Raises NameNotFound, NameExists."""
     if await count(client, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
     if new != name:
         if await count(client, kind, new):
             raise NameExists(kind.noun, new)
-        await _replace(client, rows, kind, {name}, new)
+        await _replace(client, reader, kind, {name}, new)
     return NameCount(name=new, count=await count(client, kind, new))
 
 
 async def merge(
-    client: Prisma, rows: JsonRecords, kind: Kind, names: Collection[str], into: str
+    client: Prisma, reader: Reader, kind: Kind, names: Collection[str], into: str
 ) -> NameCount:
     """Raises NameNotFound."""
     for name in names:
         if name != into and await count(client, kind, name) == 0:
             raise NameNotFound(kind.noun, name)
-    await _replace(client, rows, kind, {*names} - {into}, into)
+    await _replace(client, reader, kind, {*names} - {into}, into)
     return NameCount(name=into, count=await count(client, kind, into))
 
 
-async def delete(client: Prisma, rows: JsonRecords, kind: Kind, name: str) -> None:
+async def delete(client: Prisma, reader: Reader, kind: Kind, name: str) -> None:
     """Raises NameNotFound."""
     if await count(client, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
-    await _replace(client, rows, kind, {name}, None)
+    await _replace(client, reader, kind, {name}, None)
 
 
 async def count(client: Prisma, kind: Kind, name: str) -> int:
@@ -111,7 +111,7 @@ async def count(client: Prisma, kind: Kind, name: str) -> int:
 
 
 async def _replace(
-    client: Prisma, videos: JsonRecords, kind: Kind, old: set[str], new: str | None
+    client: Prisma, reader: Reader, kind: Kind, old: set[str], new: str | None
 ) -> None:
     def edit(record: VideoAnalysis) -> dict[str, Any]:
         names = [new if name in old else name for name in getattr(record, kind.field)]
@@ -120,7 +120,7 @@ async def _replace(
     async def change(video_id: str) -> None:
         async with at_once:
             with contextlib.suppress(VideoAnalysisNotFound):
-                await writing.change(client, videos, video_id, edit)
+                await writing.change(client, reader, video_id, edit)
 
     at_once = asyncio.Semaphore(AT_ONCE)
     after = ""

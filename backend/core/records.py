@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from backend.core.search.analysis import index_entry
-from backend.engine import JsonForm, JsonRecords
+from backend.engine import JsonForm
 from backend.models.metadata import SCALARS, Segment
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
-
-if TYPE_CHECKING:
-    from prisma import Prisma
 
 COLUMNS = {name: name for name in SCALARS} | {
     "recorded_date": "recordedDate",
@@ -39,33 +35,13 @@ JSON_FORM = JsonForm(
         "hasRelations": "has_relations",
     }
 )
-"""A row as it is answered, but for its relations: `answers` adds them."""
-
-_AT_ONCE = 500
-"""Ids in one query that is sorted: Prisma does not split those, and SQLite takes 999 values."""
+"""A row as it is answered, but for its relations: Reader.answers adds them."""
 
 Answer = dict[str, Any]
 """What VideoAnalysis describes, as JSON has it."""
 
 Described = VideoAnalysis | VideoAnalysisCreate
 """All that was said of a video."""
-
-
-async def answers(client: Prisma, rows: list[dict[str, Any]]) -> list[Answer]:
-    """The rows of JSON_FORM, completed."""
-    related = {row["id"]: row for row in rows if row["has_relations"]}
-    for row in rows:
-        del row["has_relations"]
-        row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
-        row["people"], row["tags"], row["segments"] = [], [], []
-    async for name, id_, value in _relations(client, list(related)):
-        related[id_][name].append(value)
-    return rows
-
-
-async def find(client: Prisma, rows: JsonRecords, video_id: str) -> Answer | None:
-    row = await rows.find_unique({"videoId": video_id})
-    return None if row is None else (await answers(client, [row]))[0]
 
 
 def answer(record: Described, *, id_: str, created_at: datetime, updated_at: datetime) -> Answer:
@@ -87,35 +63,6 @@ def answer(record: Described, *, id_: str, created_at: datetime, updated_at: dat
 
 def stored_answer(record: VideoAnalysis) -> Answer:
     return answer(record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at)
-
-
-async def _relations(client: Prisma, ids: list[str]) -> AsyncIterator[tuple[str, str, Any]]:
-    """Name, id of the record, and value of each, in their order."""
-    from prisma import models
-
-    kinds: tuple[tuple[str, type, JsonForm], ...] = (
-        ("tags", models.VideoTag, _TAG),
-        ("people", models.VideoPerson, _PERSON),
-        ("segments", models.Segment, _SEGMENT),
-    )
-    order: Any = {"position": "asc"}
-    for start in range(0, len(ids), _AT_ONCE):
-        where: Any = {"analysisId": {"in": ids[start : start + _AT_ONCE]}}
-        found = await asyncio.gather(
-            *(
-                JsonRecords(client, model, form).find_many(where=where, order=order)
-                for _, model, form in kinds
-            )
-        )
-        for (name, _, _), rows in zip(kinds, found, strict=True):
-            for row in rows:
-                id_ = row.pop("id")
-                yield name, id_, row if name == "segments" else row["name"]
-
-
-_TAG = JsonForm({"analysisId": "id", "tagName": "name"})
-_PERSON = JsonForm({"analysisId": "id", "personName": "name"})
-_SEGMENT = JsonForm({"analysisId": "id", "start": "start", "end": "end", "text": "text"})
 
 
 def record(answer: Answer) -> VideoAnalysis:

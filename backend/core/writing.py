@@ -20,7 +20,8 @@ from prisma.errors import ForeignKeyViolationError, UniqueViolationError
 from backend.core import records
 from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.core.gathered_creates import GatheredCreates
-from backend.engine import JsonRecords, cuid, now
+from backend.core.reader import Reader
+from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 
 if TYPE_CHECKING:
@@ -81,16 +82,16 @@ async def _create_with_relations(client: Prisma, made: VideoAnalysis, row: Any) 
 
 async def change(
     client: Prisma,
-    rows: JsonRecords,
+    reader: Reader,
     video_id: str,
     edit: Callable[[VideoAnalysis], Changes],
 ) -> VideoAnalysis:
-    """Read a record of `rows`, ask `edit` what to change, and write that.
+    """Read a record, ask `edit` what to change, and write that.
 
     Raises VideoAnalysisNotFound."""
     unmatched = None
     for attempt in range(ATTEMPTS):
-        found = await records.find(client, rows, video_id)
+        found = await reader.find(video_id)
         if found is None:
             raise VideoAnalysisNotFound(video_id)
         read = records.record(found)

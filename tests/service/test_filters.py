@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.core.search import query as asking
 from tests.service.conftest import Database
 
 pytestmark = pytest.mark.anyio
@@ -114,9 +115,9 @@ FILTER = st.one_of(*(st.tuples(st.just(name), value) for name, value in FILTERS.
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(values=st.lists(FILTER, max_size=3).map(dict))
+@given(values=st.lists(FILTER, max_size=3).map(dict), few=st.sampled_from([1000, -1]))
 async def test_list_search_and_statistics_name_what_python_names(
-    client: httpx.AsyncClient, database: Database, values: dict[str, str]
+    client: httpx.AsyncClient, database: Database, values: dict[str, str], few: int
 ) -> None:
     if not database.count("video_analysis"):
         await store(client)
@@ -127,7 +128,9 @@ async def test_list_search_and_statistics_name_what_python_names(
     # What is no UTF-8 is read as replacement characters.
     values = {name: value.decode("utf-8", "replace") for name, value in sent.items()}
     listed = await client.get(f"{PATH}?limit=1000&{query}")
-    found = await client.get(f"/api/search?q=word&limit=100&{query}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asking, "FEW_FILTERED", few)
+        found = await client.get(f"/api/search?q=word&limit=100&{query}")
     stats = await client.get(f"/api/stats?{query}")
     statuses = {answer.status_code for answer in (listed, found, stats)}
     if not all(is_valid(name, value) for name, value in values.items()):

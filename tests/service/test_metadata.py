@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import httpx
@@ -52,6 +53,18 @@ async def test_all_of_it_comes_back_as_it_went_in(client: httpx.AsyncClient) -> 
     assert without_times(created) == FULL
     assert (await client.get(ITEM)).json() == created
     assert (await client.get(COLLECTION)).json()["analyses"] == [created]
+
+
+async def test_times_are_shown_to_the_last_digit(client: httpx.AsyncClient) -> None:
+    times = [0.0, 40.0, 0.1 + 0.2, 1e-7, 5e-324, 1e7]
+    choose = random.Random(1)
+    times += [choose.uniform(0, 10**digits) for digits in range(8) for _ in range(20)]
+    parts = [{"start": time, "end": time, "text": "x"} for time in times]
+    created = await create(client, segments=parts)
+    assert created["segments"] == parts
+    again = await client.get(ITEM)
+    assert again.json() == created
+    assert '"end":40.0,' in again.text
 
 
 async def test_a_record_without_any_says_so(client: httpx.AsyncClient) -> None:

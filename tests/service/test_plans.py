@@ -16,6 +16,7 @@ from prisma.models import VideoAnalysis
 
 from backend.core.filters import Filters
 from backend.core.listing import Order, Place, statements
+from backend.core.reader import RELATED
 from backend.core.records import JSON_FORM
 from backend.core.search import postgresql, sqlite
 from backend.core.search.plan import Slot
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.anyio
 PLACE = Place("2026-03-01T00:00:00.000+00:00", "c" * 25)
 TAGGED = Filters(tag=("beach",))
 PLACED = Filters(location="Lisbon")
+SAID = Filters(has_description_containing="wave")
 
 LISTS: list[tuple[Filters, Order, str]] = [
     (Filters(), "-created_at", "video_analysis_created_at_id_idx"),
@@ -91,20 +93,29 @@ async def test_search_reads_the_full_text_index(
     if isinstance(database, SQLite):
         assert "SCAN i VIRTUAL TABLE INDEX" in found
         assert "SEARCH d USING INTEGER PRIMARY KEY" in found
-        assert "SEARCH v USING INDEX video_analysis_video_id_key" in found
-        assert "SEARCH r USING COVERING INDEX" in found
+        of_text = plan(database, *sql.candidates([0], SLOTS, SAID, 100))
+        assert "SEARCH d USING COVERING INDEX search_document_lengths (id=?)" in of_text
+        assert "SEARCH v USING INDEX video_analysis_video_id_key" in of_text
         frequencies = plan(database, sqlite.FREQUENCIES, [json.dumps(["beach"])])
         assert "SEARCH search_term USING PRIMARY KEY" in frequencies
         ranges = plan(database, sqlite.RANGES, ["a", "b", "x", "y"])
         assert ranges.count("SEARCH search_term USING PRIMARY KEY") == 2
     else:
         assert "Bitmap Index Scan on search_document_vector_idx" in found
-        assert "Index Scan using video_analysis_video_id_key" in found
-        assert "Index Only Scan using video_tag_pkey" in found
-        frequencies = plan(database, postgresql.FREQUENCIES, [["beach"]])
+        of_text = plan(database, *sql.candidates([0], SLOTS, SAID, 100))
+        assert "Index Scan using video_analysis_video_id_key" in of_text
+        frequencies = plan(database, postgresql.FREQUENCIES, ["beach"])
         assert "search_term_pkey" in frequencies
         ranges = plan(database, postgresql.RANGES, ["a", "b", "x", "y"])
         assert ranges.count("search_term_pkey") == 2
+
+
+async def test_relations_are_found_by_their_records(database: Database) -> None:
+    found = plan(database, RELATED[database.provider], [json.dumps(["a", "b"])])
+    for table in ("video_tag", "video_person", "segment"):
+        assert f"SCAN {table}" not in found
+        assert f"Seq Scan on {table}" not in found
+        assert f"SEARCH {table} USING INDEX" in found or f"{table}_pkey" in found
 
 
 async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(

@@ -170,6 +170,28 @@ async def test_a_name_narrows_the_search_whatever_its_words(
     assert await ids(client, "dog sand", **{field: name}) == ["named"]
 
 
+async def test_more_videos_than_were_counted_before(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "FEW_FILTERED", 2)
+    for number in range(5):
+        assert len(await ids(client, "dog", tag="pet")) == number
+        await post(client, f"v{number}", description="a dog", tags=["pet"])
+        await post(client, f"other{number}", description="a pet dog")
+
+
+async def test_a_tag_that_another_program_took_away(
+    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "FEW_FILTERED", -1)
+    for name in ("kept", "taken"):
+        await post(client, name, description="a dog", tags=["pet"], location="Oslo")
+    taken = "(SELECT id FROM video_analysis WHERE video_id = 'taken')"
+    database.execute(f"DELETE FROM video_tag WHERE analysis_id = {taken}")
+    assert await ids(client, "dog", tag="pet") == ["kept"]
+    assert await ids(client, "dog", location="Oslo") == ["kept", "taken"]
+
+
 async def test_what_was_written_is_found_by_the_next_request(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,11 +65,25 @@ class Query:
             return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id{end})"
         return f"v.id IN (SELECT r.analysis_id {rows})"
 
-    def narrowed(self, source: str, filters: Filters, *, join: str = "JOIN") -> str:
-        """`source`, in which `d` has a video_id, with those alone that the filters name."""
-        if not filters:
+    def narrow(self, source: str, filters: Filters, *, join: str = "JOIN") -> str:
+        """`source`, in which `d` is of search_document, with those alone that the filters name. Of
+        the facets `d` itself tells."""
+        facets = filters.facets()
+        if facets and self.provider == "postgresql":
+            self.conditions.append(
+                f"nullif(d.facets, '')::jsonb @> {self.bind(json.dumps(facets))}::jsonb"
+            )
+        elif facets:
+            self.conditions += [
+                f"EXISTS (SELECT 1 FROM json_each(nullif(d.facets, ''), '$.{facet}')"
+                f" WHERE value = {self.bind(name)})"
+                for facet, names in facets.items()
+                for name in names
+            ]
+        others = filters.besides_facets()
+        if not others:
             return source
-        self.add(filters, each_by_itself=True)
+        self.add(others)
         return f"{source} {join} video_analysis AS v ON v.video_id = d.video_id"
 
     def where(self) -> str:

@@ -26,18 +26,19 @@ ended: before that is nothing but what it removed, which PostgreSQL clears away 
 
 WAITING = f'SELECT count(*) AS "waiting" {_WAITING}'
 
+# For a list that the planner knows it would plan anew each time.
+_ASKED = "ANY (ARRAY(SELECT unnest(string_to_array($1, ' '))))"
+
 OPENING = (
     f'SELECT "documents", "length", EXISTS (SELECT 1 {_WAITING}) AS "waiting",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
-    ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND t."documents" > 0) AS "known"'
+    f' WHERE t."term" = {_ASKED} AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
 """The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
 
-# ARRAY(SELECT ...): for a list that the planner knows it would plan anew each time.
 FREQUENCIES = (
-    'SELECT "term", "documents" FROM "search_term"'
-    ' WHERE "term" = ANY (ARRAY(SELECT unnest($1::text[]))) AND "documents" > 0'
+    f'SELECT "term", "documents" FROM "search_term" WHERE "term" = {_ASKED} AND "documents" > 0'
 )
 
 RANGES = (
@@ -55,9 +56,9 @@ BEGINNINGS = (
 """From, below, and how many. The signs are those of repeated terms (analysis.py)."""
 
 
-def strings(values: Sequence[str]) -> Any:
-    """How a list of strings is bound."""
-    return list(values)
+def bound(terms: Sequence[str]) -> str:
+    """How terms are bound: as a list the driver would look at each of them."""
+    return " ".join(terms)
 
 
 def candidates(
@@ -73,8 +74,13 @@ def candidates(
         f"unnest({asked}::text[]) AS asked CROSS JOIN LATERAL"
         " (SELECT * FROM search_document WHERE vector @@ asked::tsquery OFFSET 0) AS d"
     )
-    source = query.narrowed(rows, filters)
-    return _lines(query, source, most), query.args
+    source = query.narrow(rows, filters)
+    place = 'd.length, d.video_id COLLATE "C"'
+    shortest = (
+        f"SELECT DISTINCT ON ({place}) d.video_id, d.length, d.terms, d.facets"
+        f" FROM {source}{query.where()} ORDER BY {place} LIMIT {most}"
+    )
+    return _lines(f"({shortest}) AS d"), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -82,18 +88,13 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
     query = Query("postgresql")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(query, source), query.args
+    return _lines(source + query.where()), query.args
 
 
-def _lines(query: Query, source: str, most: int | None = None) -> str:
-    once = shortest = ""
-    if most is not None:
-        place = 'd.length, d.video_id COLLATE "C"'
-        once, shortest = f"DISTINCT ON ({place})", f" ORDER BY {place} LIMIT {most}"
+def _lines(source: str) -> str:
     return (
-        f"SELECT string_agg(line, chr(10)) AS lines FROM (SELECT {once}"
-        " d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' ' || chr(9)"
-        f" || d.facets AS line FROM {source}{query.where()}{shortest}) AS t"
+        "SELECT string_agg(d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' '"
+        f" || chr(9) || d.facets, chr(10)) AS lines FROM {source}"
     )
 
 

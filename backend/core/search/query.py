@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from backend.core import cursors, listing, records
+from backend.core import cursors, listing
 from backend.core.filters import Filters
+from backend.core.reader import Reader
+from backend.core.records import RELATIONS, Answer
 from backend.core.search import plan, postgresql, spelling, sqlite
 from backend.core.search.analysis import stem, term_of, words
-from backend.core.search.dialect import Provider
 from backend.core.search.plan import Slot
 from backend.core.search.ranking import Hit, rank
 from backend.core.search.results import facets_of, shown
 from backend.core.search.snippets import Matcher
 from backend.core.search.upkeep import Upkeep
-
-if TYPE_CHECKING:
-    from prisma import Prisma
-
-    from backend.engine import JsonRecords
 
 SQL: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -45,11 +40,13 @@ WHOLE = 50
 
 MOST_COUNTED = 10_000
 """Of what filters name: they may name more, and then no more is known."""
+MOST_KEPT = 1_000
+"""Filters whose counts are remembered."""
 FEW_FILTERED = 1_000
 """If the filters name so few, each of them is ranked."""
-TOO_MANY = 500
+TOO_MANY = 250
 """More than these are not ranked: of words that common, those in which they weigh most."""
-MOST_LOOKED_AT = 400
+MOST_LOOKED_AT = 250
 """There may be far more than by chance: of words that go together, or of one length."""
 MOST_FACETED = 50
 
@@ -66,42 +63,40 @@ class Question:
 
 
 class Search:
-    def __init__(self, client: Prisma, provider: Provider, upkeep: Upkeep) -> None:
-        self._client = client
-        self._provider = provider
+    def __init__(self, reader: Reader, upkeep: Upkeep) -> None:
+        self._reader = reader
+        self._client = reader.client
         self._upkeep = upkeep
-        self._sql = SQL[provider]
+        self._sql = SQL[reader.provider]
+        self._counted: dict[Filters, tuple[int, int, int]] = {}
+        """The index's documents and words, when filters named so many videos."""
 
     async def page(
-        self,
-        json_records: JsonRecords,
-        text: str,
-        filters: Filters,
-        *,
-        limit: int,
-        cursor: str | None,
+        self, text: str, filters: Filters, *, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
         query = f"search {text} {filters.digest()}"
         after = None
         if cursor is None:
-            question, found = await asyncio.gather(self._read(text), self._found(filters))
+            question = await self._read(text)
+            found = await self._found(filters, question.documents, question.length)
         else:
             question, after = _decode(cursor, query)
-            await self._upkeep.catch_up()
-            found = await self._found(filters)
+            documents, length, _ = await self._opening(())
+            found = await self._found(filters, documents, length)
         hits, question = await self._rank(question, filters, found, wanted=limit + 1)
         facets = facets_of(hits[:MOST_FACETED])
         if after is not None:
             hits = [
                 hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
             ]
-        rows = await self._records(json_records, hits[:limit])
+        rows = await self._reader.by_video_ids([hit.video_id for hit in hits[:limit]])
+        named = filters.facets()
         matcher = Matcher({term for slot in question.slots for term, _ in slot.terms})
         results = [
-            shown(hit.score, rows[hit.video_id], matcher)
+            shown(hit.score, found_again, matcher)
             for hit in hits[:limit]
-            if hit.video_id in rows  # not deleted meanwhile
+            if (found_again := rows.get(hit.video_id)) is not None and _has(found_again, named)
         ]
         more = len(hits) > limit
         return {
@@ -113,17 +108,9 @@ class Search:
             "facets": facets,
         }
 
-    async def _records(
-        self, json_records: JsonRecords, hits: list[Hit]
-    ) -> dict[str, records.Answer]:
-        if not hits:
-            return {}
-        return await listing.by_video_ids(
-            self._client, json_records, [hit.video_id for hit in hits]
-        )
-
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
-        question, found = await asyncio.gather(self._read(text), self._found(filters))
+        question = await self._read(text)
+        found = await self._found(filters, question.documents, question.length)
         hits, _ = await self._rank(question, filters, found, wanted=limit)
         return hits[:limit]
 
@@ -140,13 +127,15 @@ class Search:
                 times[term] += 1
         open_word = found[-1].folded if found and found[-1].end == len(text) else None
         documents, length, known = await self._opening({*wanted, *map(stem, wanted)})
-        slots = []
+        found_as: dict[str, list[tuple[str, float]]] = {}
         for term, folded in wanted.items():
-            alternatives: list[tuple[str, float]] = [(term, 1.0)] if term in known else []
+            found_as[term] = [(term, 1.0)] if term in known else []
             if folded == open_word:
-                alternatives += await self._beginnings(folded, term, known)
-            if not alternatives:
-                alternatives = await self._corrections(folded, term, known)
+                found_as[term] += await self._beginnings(folded, term, known)
+        unknown = {term: wanted[term] for term, others in found_as.items() if not others}
+        found_as |= await self._corrections(unknown, known)
+        slots = []
+        for term, alternatives in found_as.items():
             if alternatives:
                 reach = min(sum(known[other] for other, _ in alternatives), documents)
                 own = min(known.get(term) or reach, documents)
@@ -156,7 +145,7 @@ class Search:
     async def _opening(self, terms: Iterable[str]) -> tuple[int, int, dict[str, int]]:
         """How many documents there are, their words, and in how many each term occurs: of an
         index that has all that was written before."""
-        asked = self._sql.strings(list(terms))
+        asked = self._sql.bound(list(terms))
         row: Any = await self._client.query_first(self._sql.OPENING, asked)
         if row["waiting"]:
             await self._upkeep.catch_up()
@@ -168,7 +157,7 @@ class Search:
         wanted = list(terms)
         if not wanted:
             return {}
-        rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.strings(wanted))
+        rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.bound(wanted))
         return {row["term"]: int(row["documents"]) for row in rows}
 
     async def _between(self, ends: Iterable[str]) -> dict[str, int]:
@@ -194,26 +183,34 @@ class Search:
         return [(other, weight) for other in best]
 
     async def _corrections(
-        self, folded: str, term: str, known: dict[str, int]
-    ) -> list[tuple[str, float]]:
-        """Known words that an unknown one may mean. Adds to `known`."""
-        if len(folded) < spelling.SHORTEST_CORRECTED:
-            return []
-        weight = CORRECTION
-        if stem(term) in known:  # an ending too many: `standsing`
-            return [(stem(term), weight)]
-        found = await self._frequencies(spelling.near_terms(folded))
-        if not found and len(folded) >= spelling.SHORTEST_CORRECTED_TWICE:
-            weight = FAR_CORRECTION
-            near = [
-                other
-                for other in await self._terms_from(folded[:3], 1000)
-                if spelling.distance(term, other, 2) <= 2
-            ]
-            found = await self._frequencies(near[:50])
-        best = sorted(found, key=lambda other: (-found[other], other))[:MOST_CORRECTIONS]
-        known |= {other: found[other] for other in best}
-        return [(other, weight) for other in best]
+        self, unknown: Mapping[str, str], known: dict[str, int]
+    ) -> dict[str, list[tuple[str, float]]]:
+        """Known words that each unknown one, by its term, may mean. Adds to `known`."""
+        corrected: dict[str, list[tuple[str, float]]] = {}
+        near: dict[str, set[str]] = {}
+        for term, folded in unknown.items():
+            if len(folded) < spelling.SHORTEST_CORRECTED:
+                continue
+            if stem(term) in known:  # an ending too many: `standsing`
+                corrected[term] = [(stem(term), CORRECTION)]
+            else:
+                near[term] = spelling.near_terms(folded)
+        frequencies = await self._frequencies({other for terms in near.values() for other in terms})
+        for term, terms in near.items():
+            weight = CORRECTION
+            found = {other: frequencies[other] for other in terms & frequencies.keys()}
+            if not found and len(unknown[term]) >= spelling.SHORTEST_CORRECTED_TWICE:
+                weight = FAR_CORRECTION
+                found = await self._frequencies(await self._farther(term, unknown[term]))
+            best = sorted(found, key=lambda other: (-found[other], other))[:MOST_CORRECTIONS]
+            known |= {other: found[other] for other in best}
+            corrected[term] = [(other, weight) for other in best]
+        return corrected
+
+    async def _farther(self, term: str, folded: str) -> list[str]:
+        """Terms that begin as the word does, two letters away."""
+        begin_so = await self._terms_from(folded[:3], 1000)
+        return [other for other in begin_so if spelling.distance(term, other, 2) <= 2][:50]
 
     async def _terms_from(self, beginning: str, most: int) -> list[str]:
         rows: Any = await self._client.query_raw(
@@ -265,21 +262,19 @@ class Search:
                 break
         return hits, Question(slots, total, question.length, chosen)
 
-    async def _found(self, filters: Filters) -> int:
-        """How many videos the filters name: if they are many, about. 0 without filters."""
+    async def _found(self, filters: Filters, documents: int, length: int) -> int:
+        """How many videos the filters name, up to MOST_COUNTED; 0 without filters. They are not
+        counted again while the index has the same totals: the number only says how to search."""
         if not filters:
             return 0
-        found = await listing.total(self._client, self._provider, filters, FEW_FILTERED + 1)
-        if found <= FEW_FILTERED or filters.has_description_containing:
-            return found
-        named = plan.named(filters)
-        if named and len(list(filters.given())) == 1:
-            # As many as have the name's words, or fewer; but common words tell little of a name.
-            known = await self._frequencies(slot.terms[0][0] for slot in named)
-            most = min(known.get(slot.terms[0][0], 0) for slot in named)
-            if found <= most <= MOST_COUNTED:
-                return most
-        return await listing.total(self._client, self._provider, filters, MOST_COUNTED + 1)
+        kept = self._counted.get(filters)
+        if kept is not None and kept[:2] == (documents, length):
+            return kept[2]
+        found = await listing.total(self._reader, filters, MOST_COUNTED)
+        if len(self._counted) >= MOST_KEPT:
+            self._counted.clear()
+        self._counted[filters] = documents, length, found
+        return found
 
     async def _best_lines(
         self,
@@ -310,6 +305,15 @@ class Search:
         row: Any = await self._client.query_first(sql, *args)
         text: str | None = row["lines"]
         return text.split("\n") if text is not None else []
+
+
+def _has(analysis: Answer, named: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the record is still what its entry in the index told of it."""
+    return all(
+        name in (analysis[facet] if facet in RELATIONS else [analysis[facet]])
+        for facet, names in named.items()
+        for name in names
+    )
 
 
 # Cursors

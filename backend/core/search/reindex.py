@@ -7,8 +7,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from backend.core import records
+from backend.core.reader import Reader
 from backend.core.search.upkeep import Upkeep
-from backend.engine import JsonRecords
 from backend.models.schemas import VideoAnalysis
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-async def reindex(client: Prisma, json_records: JsonRecords) -> int:
+async def reindex(client: Prisma, reader: Reader) -> int:
     """How many records were indexed."""
     total, after = 0, ""
     while True:
-        rows = await json_records.find_many(
+        rows = await reader.rows.find_many(
             where={"id": {"gt": after}}, order={"id": "asc"}, take=_AT_ONCE
         )
         if not rows:
             return total
         after = rows[-1]["id"]
-        found = await records.answers(client, rows)
+        found = await reader.answers(rows)
         await asyncio.gather(*(_index(client, records.record(answer)) for answer in found))
         total += len(found)
 

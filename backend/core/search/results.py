@@ -3,7 +3,6 @@ best have in common."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +22,7 @@ def shown(score: float, analysis: Answer, matcher: Matcher) -> dict[str, Any]:
     """What SearchResult describes, as JSON has it."""
     text: str = analysis["description"]
     found = matcher.matches(text)
-    seen = dict.fromkeys(text[match.start : match.end] for match in found)
+    seen = dict.fromkeys([text[start:end] for start, end, _ in found])
     others = [analysis[name] for name in _OTHERS]
     for other in (*others, *analysis["people"], *analysis["tags"]):
         if other:
@@ -47,7 +46,7 @@ def _segments(analysis: Answer, in_text: list[Match], matcher: Matcher) -> list[
         if inside is None:
             inside = matcher.matches(segment["text"])
         if inside:
-            worth = len({match.term for match in inside})
+            worth = len({term for _, _, term in inside})
             place = (-worth, segment["start"], segment["end"], segment["text"])
             found.append((place, segment, inside))
     found.sort(key=lambda entry: entry[0])
@@ -59,14 +58,16 @@ def _segments(analysis: Answer, in_text: list[Match], matcher: Matcher) -> list[
 
 def facets_of(hits: Iterable[Hit]) -> dict[str, list[dict[str, Any]]]:
     """How many of the hits have each value: the commonest first, equals by their code points."""
-    counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
+    counts: dict[str, dict[str, int]] = {facet: {} for facet in FACETS}
     for hit in hits:
         if hit.facets:
             for facet, values in orjson.loads(hit.facets).items():
-                counts[facet].update(values)
+                found = counts[facet]
+                for value in values:
+                    found[value] = found.get(value, 0) + 1
     return {facet: _commonest(found) for facet, found in counts.items()}
 
 
-def _commonest(found: Counter[str]) -> list[dict[str, Any]]:
+def _commonest(found: dict[str, int]) -> list[dict[str, Any]]:
     best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:FACET_VALUES]
     return [{"name": name, "count": count} for name, count in best]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Container
-from typing import NamedTuple
+from typing import TypeAlias
 
 from backend.core.search.analysis import ASCII_WORD, TERMS, words
 
@@ -14,10 +14,8 @@ _SPECIAL = re.compile("[&<>\"']")
 MARK, END_MARK = "<mark>", "</mark>"
 
 
-class Match(NamedTuple):
-    start: int
-    end: int
-    term: str
+Match: TypeAlias = tuple[int, int, str]
+"""Start and end of a word, and its term."""
 
 
 class Matcher:
@@ -31,7 +29,7 @@ class Matcher:
         """As they are written there. Results share many names."""
         found = self._names.get(name)
         if found is None:
-            found = [name[match.start : match.end] for match in self.matches(name)]
+            found = [name[start:end] for start, end, _ in self.matches(name)]
             self._names[name] = found
         return found
 
@@ -39,12 +37,12 @@ class Matcher:
         wanted = self._terms
         if not text.isascii():
             return [
-                Match(word.start, word.end, term)
+                (word.start, word.end, term)
                 for word in words(text)
                 if (term := TERMS[word.folded] or "") in wanted
             ]
         return [
-            Match(*found.span(), term)
+            (*found.span(), term)
             for found in ASCII_WORD.finditer(text.lower())
             if (term := TERMS[found[0]] or "") in wanted
         ]
@@ -61,9 +59,9 @@ def part_of(text: str, found: list[Match], part: str) -> list[Match] | None:
     if "'" in (text[start - 1 : start], text[end : end + 1]):
         return None
     return [
-        Match(match.start - start, match.end - start, match.term)
-        for match in found
-        if start <= match.start and match.end <= end
+        (first - start, last - start, term)
+        for first, last, term in found
+        if start <= first and last <= end
     ]
 
 
@@ -74,11 +72,10 @@ def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:
     escape = html.escape if _SPECIAL.search(text) else str
     pieces = ["… "] if start > 0 else []
     at = start
-    for match in found:
-        if start <= match.start and match.end <= end:
-            pieces += [escape(text[at : match.start]), MARK, escape(text[match.start : match.end])]
-            pieces.append(END_MARK)
-            at = match.end
+    for first, last, _ in found:
+        if start <= first and last <= end:
+            pieces += [escape(text[at:first]), MARK, escape(text[first:last]), END_MARK]
+            at = last
     pieces.append(escape(text[at:end]))
     if end < len(text):
         pieces.append(" …")
@@ -89,26 +86,28 @@ def _best_part(text: str, found: list[Match], length: int) -> tuple[int, int]:
     if len(text) <= length:
         return 0, len(text)
     best, start = (-1, -1), 0
-    for at, first in enumerate(found):
+    for at, (first, _, _) in enumerate(found):
+        if len(found) - at < best[0]:
+            break
         inside = []
-        for match in found[at : at + 50]:
-            if match.end - first.start > length:
+        for _, last, term in found[at : at + 50]:
+            if last - first > length:
                 break
-            inside.append(match.term)
+            inside.append(term)
         worth = len(set(inside)), len(inside)
         if worth > best:
-            best, start = worth, first.start
+            best, start = worth, first
     start = _word_start(text, max(0, start - length // 6))
     end = min(len(text), start + length)
     if end < len(text):
         cut = text.rfind(" ", start + length // 2, end)
         end = cut if cut > 0 else end
     # Never within a marked word.
-    for match in found:
-        if match.start < start < match.end:
-            start = match.start
-        if match.start < end < match.end:
-            end = match.end
+    for first, last, _ in found:
+        if first < start < last:
+            start = first
+        if first < end < last:
+            end = last
     return start, end
 
 

@@ -47,9 +47,9 @@ BEGINNINGS = (
 """From, below, and how many. The signs are those of repeated terms (analysis.py)."""
 
 
-def strings(values: Sequence[str]) -> Any:
-    """How a list of strings is bound."""
-    return json.dumps(list(values))
+def bound(terms: Sequence[str]) -> str:
+    """How terms are bound."""
+    return json.dumps(terms)
 
 
 def candidates(
@@ -60,9 +60,12 @@ def candidates(
     query = Query("sqlite")
     asked = " OR ".join(match(each, slots) for each in formulas)
     query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
-    rows = "search_index AS i CROSS JOIN search_document AS d ON d.id = i.rowid"
-    source = query.narrowed(rows, filters, join="CROSS JOIN")
-    return _lines(query, source, most), query.args
+    index = "" if filters.facets() else "INDEXED BY search_document_lengths"
+    rows = f"search_index AS i CROSS JOIN search_document AS d {index} ON d.id = i.rowid"
+    source = query.narrow(rows, filters, join="CROSS JOIN")
+    order = f" ORDER BY d.length, d.video_id LIMIT {most}"
+    shortest = f"SELECT d.id FROM {source}{query.where()}{order}"
+    return _lines(f"({shortest}) AS s CROSS JOIN search_document AS d ON d.id = s.id"), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
@@ -70,15 +73,13 @@ def filtered(filters: Filters) -> tuple[str, list[Any]]:
     query = Query("sqlite")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(query, source), query.args
+    return _lines(source + query.where()), query.args
 
 
-def _lines(query: Query, source: str, most: int | None = None) -> str:
-    shortest = "" if most is None else f" ORDER BY d.length, d.video_id LIMIT {most}"
+def _lines(source: str) -> str:
     return (
-        "SELECT group_concat(line, char(10)) AS lines FROM ("
-        "SELECT d.video_id || ' ' || d.length || char(9) || ' ' || d.terms || ' ' || char(9)"
-        f" || d.facets AS line FROM {source}{query.where()}{shortest})"
+        "SELECT group_concat(d.video_id || ' ' || d.length || char(9) || ' ' || d.terms || ' '"
+        f" || char(9) || d.facets, char(10)) AS lines FROM {source}"
     )
 
 
