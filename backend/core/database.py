@@ -90,9 +90,9 @@ def _translated(
 
 
 def _names_what_is_missing(error: DataError) -> bool:
-    """A raw query, such as those of search, met a table or column that is not there."""
-    return isinstance(error, RawQueryError) and not error.meta.keys().isdisjoint(
-        ("table", "column")
+    """A raw query, such as those of search, met a table, column or index that is not there."""
+    return isinstance(error, RawQueryError) and (
+        not error.meta.keys().isdisjoint(("table", "column")) or "no such index" in str(error)
     )
 
 

@@ -294,6 +294,17 @@ async def test_where_the_index_cannot_take_in_it_stays_as_it_was(
         assert own_database.indexed() == {"old", "new"}
 
 
+@pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
+async def test_a_database_without_the_newest_index(own_database: Database) -> None:
+    own_database.execute("DROP INDEX search_document_lengths")
+    app = create_app(settings_for(own_database.url))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        await post(client, "v", description="A zebra.")
+        answer = await client.get("/api/search", params={"q": "zebra"})
+        assert answer.status_code == 503
+        assert "not up to date" in answer.text
+
+
 async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClient) -> None:
     for number in range(30):
         await post(client, f"common{number:02}", description="a dog and a cat play " * 2)
