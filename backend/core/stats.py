@@ -126,10 +126,11 @@ def _having(provider: Provider, filters: Filters, table: str) -> tuple[str, list
     if filters:
         source += " JOIN video_analysis AS v ON v.id = t.analysis_id"
         query.add(filters)
-    return (
-        f"SELECT count(*) AS count FROM (SELECT DISTINCT t.analysis_id FROM {source}"
-        f"{query.where()}) AS d"
-    ), query.args
+    videos = f"{source}{query.where()}"
+    if provider == "sqlite":  # each database as it reads no more than an index, in its order
+        videos = f"(SELECT DISTINCT t.analysis_id FROM {videos})"
+        return f"SELECT count(*) AS count FROM {videos} AS d", query.args
+    return f"SELECT count(DISTINCT t.analysis_id) AS count FROM {videos}", query.args
 
 
 def _periods(days: dict[date, int], start: Any, most: int) -> list[Period]:
