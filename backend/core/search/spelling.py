@@ -38,9 +38,9 @@ def _one_away(word: str, places: Iterable[int]) -> list[str]:
     found: list[str] = []
     for at in places:
         head, tail, rest = word[:at], word[at:], word[at + 1 :]
-        found += [head + letter + tail for letter in letters]
+        found += [f"{head}{letter}{tail}" for letter in letters]
         if tail:
-            found += [head + letter + rest for letter in letters]
+            found += [f"{head}{letter}{rest}" for letter in letters]
             found.append(head + rest)
         if rest:
             found.append(head + rest[0] + tail[0] + rest[1:])
