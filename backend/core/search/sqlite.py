@@ -123,7 +123,7 @@ TAKE_IN = (
 )
 """One transaction. The index itself follows search_document by triggers."""
 
-ENOUGH = 64
+ENOUGH = 128
 """Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
 
 _PARTS = (
