@@ -10,6 +10,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+FACET_OF = {"tag": "tags", "person": "people", "location": "location", "event_type": "event_type"}
+"""The filters of which the search index's entries tell, with the names that these have there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -52,11 +55,15 @@ class Filters:
         return {
             facet: list(value) if isinstance(value, tuple) else [value]
             for name, value in self.given()
-            if (facet := _FACETS.get(name))
+            if (facet := FACET_OF.get(name))
         }
 
     def besides_facets(self) -> Filters:
-        return replace(self, tag=(), person=(), location=None, event_type=None)
+        """These, without those of facets()."""
+        absent: dict[str, Any] = {
+            field.name: field.default for field in fields(self) if field.name in FACET_OF
+        }
+        return replace(self, **absent)
 
     def relation(self) -> tuple[str, str] | None:
         """The first tag or person, as (field, name)."""
@@ -68,9 +75,6 @@ class Filters:
     def digest(self) -> str:
         """Equal for equal filters: a cursor says by it to which query it belongs."""
         return _digest(self)
-
-
-_FACETS = {"tag": "tags", "person": "people", "location": "location", "event_type": "event_type"}
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from backend.core.filters import FACET_OF
 from backend.core.search.analysis import index_entry
 from backend.engine import JsonForm
 from backend.models.metadata import SCALARS, Segment
@@ -21,7 +22,7 @@ COLUMNS = {name: name for name in SCALARS} | {
 """The name that each plain field of the metadata has in schema.prisma."""
 
 RELATIONS = ("tags", "people", "segments")
-FACETS = ("tags", "people", "location", "event_type")
+FACETS = tuple(FACET_OF.values())
 
 JSON_FORM = JsonForm(
     {

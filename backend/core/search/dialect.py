@@ -65,7 +65,7 @@ class Query:
             return f"EXISTS (SELECT 1 {rows} AND r.analysis_id = v.id{end})"
         return f"v.id IN (SELECT r.analysis_id {rows})"
 
-    def narrow(self, source: str, filters: Filters, *, join: str = "JOIN") -> str:
+    def narrow(self, source: str, filters: Filters) -> str:
         """`source`, in which `d` is of search_document, with those alone that the filters name. Of
         the facets `d` itself tells."""
         facets = filters.facets()
@@ -84,6 +84,7 @@ class Query:
         if not others:
             return source
         self.add(others)
+        join = "CROSS JOIN" if self.provider == "sqlite" else "JOIN"  # CROSS: `source` comes first
         return f"{source} {join} video_analysis AS v ON v.video_id = d.video_id"
 
     def where(self) -> str:

@@ -62,7 +62,7 @@ def candidates(
     query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
     index = "" if filters.facets() else "INDEXED BY search_document_lengths"
     rows = f"search_index AS i CROSS JOIN search_document AS d {index} ON d.id = i.rowid"
-    source = query.narrow(rows, filters, join="CROSS JOIN")
+    source = query.narrow(rows, filters)
     order = f" ORDER BY d.length, d.video_id LIMIT {most}"
     shortest = f"SELECT d.id FROM {source}{query.where()}{order}"
     return _lines(f"({shortest}) AS s CROSS JOIN search_document AS d ON d.id = s.id"), query.args
