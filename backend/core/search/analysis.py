@@ -64,6 +64,10 @@ _IDEOGRAPHS = (
     "\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 ASCII_WORD = re.compile(r"[a-zA-Z0-9]+(?:'[a-zA-Z]+)*")
+_ASCII_WORDS = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)
+).ljust(256)
+"""For bytes.translate: letters in lower case, digits, and a space for all else."""
 # No letters, so they stand in no word's term: braille patterns, and arrows.
 _REPEAT_SIGNS = 0x2800
 _LENGTH_SIGNS = 0x2900
@@ -103,9 +107,14 @@ TERMS = _Terms()
 
 
 def terms(text: str) -> list[str]:
-    if text.isascii():  # the same, without the places
-        return list(filter(None, map(TERMS.__getitem__, ASCII_WORD.findall(text.lower()))))
-    return [term for word in words(text) if (term := term_of(word.folded)) is not None]
+    if not text.isascii():
+        return [term for word in words(text) if (term := term_of(word.folded)) is not None]
+    # The same, without the places.
+    if "'" in text:
+        found = ASCII_WORD.findall(text.lower())
+    else:  # a third of the time
+        found = text.encode().translate(_ASCII_WORDS).decode().split()
+    return list(filter(None, map(TERMS.__getitem__, found)))
 
 
 @functools.lru_cache(maxsize=20_000)
