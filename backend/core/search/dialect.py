@@ -10,9 +10,6 @@ from backend.core.filters import Filters
 
 Provider = Literal["sqlite", "postgresql"]
 
-MOST_TAKEN = 1_000
-"""What the index takes in of its tray in one transaction, during which writers wait on SQLite."""
-
 
 @dataclass(slots=True)
 class Query:

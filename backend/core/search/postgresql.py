@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.core.filters import Filters
-from backend.core.search.dialect import MOST_TAKEN, Query
+from backend.core.search.dialect import Query
 from backend.core.search.plan import Formula, Slot
 
 if TYPE_CHECKING:
@@ -109,6 +109,12 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
 
 # Taking in what the records noted (see upkeep.py)
 
+ENOUGH = 1_000
+"""Writes after which to take in: the more, the cheaper for each, but a search waits meanwhile."""
+
+MOST_TAKEN = 2_000
+"""What is taken in by one transaction. More than ENOUGH: others write while it begins."""
+
 TAKE_IN = (
     # One at a time: the second statement sees what was committed before the lock was had. Both in
     # one block, so that no lock waits for a process that has been stopped between them.
@@ -168,10 +174,8 @@ TAKE_IN = (
 )
 """One transaction."""
 
-ENOUGH = 512
-"""Writes after which to take in: the more, the cheaper for each, but a search waits meanwhile."""
-
 
 async def tidy(client: Prisma) -> None:
-    """Sort in what the index has only listed, and what each search would read from end to end."""
+    """Sort in what the index has only listed, and what each search would read from end to end: of
+    1,000 documents, in half a millisecond."""
     await client.query_raw("SELECT gin_clean_pending_list('search_document_vector_idx')")

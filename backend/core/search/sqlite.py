@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.core.filters import Filters
-from backend.core.search.dialect import MOST_TAKEN, Query
+from backend.core.search.dialect import Query
 from backend.core.search.plan import Formula, Slot
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
 
 # Taking in what the records noted (see upkeep.py)
 
+ENOUGH = 128
+"""Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
+
+MOST_TAKEN = 1_000
+"""What is taken in by one transaction, during which writers wait."""
+
 _FIRST = f'FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
 _TAKEN = f'SELECT "video_id" {_FIRST}'
 
@@ -122,10 +128,6 @@ TAKE_IN = (
     f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
 """One transaction. The index itself follows search_document by triggers."""
-
-ENOUGH = 128
-"""Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
-
 _PARTS = (
     'SELECT max("pages") AS "largest", sum("pages") AS "pages" FROM'
     ' (SELECT count(*) AS "pages" FROM "search_index_idx" GROUP BY "segid")'

@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from backend.core.search.dialect import MOST_TAKEN
-
 if TYPE_CHECKING:
     from prisma import Prisma
 
@@ -96,7 +94,7 @@ class Upkeep:
         if running is not None:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
-        for _ in range(math.ceil(await self.waiting() / MOST_TAKEN)):
+        for _ in range(math.ceil(await self.waiting() / self._sql.MOST_TAKEN)):
             await self._run(self._sql.TAKE_IN)
 
     async def _run(self, statements: Sequence[str]) -> None:
