@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 import threading
 import time
@@ -16,6 +17,8 @@ import psutil
 import pytest
 
 from backend.engine import in_process
+from backend.engine.drivers.sqlite import connection
+from backend.engine.drivers.sqlite.checkpoints import _CHANGES
 from tests.engine.sqlite_types import make_database, stored
 
 pytestmark = pytest.mark.anyio
@@ -268,6 +271,41 @@ async def test_the_url_may_relax_durability(everything: Any, sqlite_file: Path) 
     url = f"file:{sqlite_file}?synchronous=normal"
     async with in_process(everything.Prisma)(datasource={"url": url}) as db:
         assert await db.query_raw("PRAGMA synchronous") == [{"synchronous": 1}]
+
+
+async def test_the_log_is_brought_in_beside_the_writer(
+    db: Any, sqlite_file: Path, tmp_path: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(sqlite_file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM everything").fetchone() == (0,)
+        for _ in range(2):
+            await db.everything.create_many([{"text": "x"}] * _CHANGES)
+        assert reader.execute("SELECT count(*) FROM everything").fetchone() == (0,)
+        reader.execute("COMMIT")
+    await db.everything.create_many([{"text": "x"}] * _CHANGES)
+    alone = tmp_path / "alone.db"  # without its log, which no commit has found long
+    deadline = time.monotonic() + 20
+    while True:
+        shutil.copyfile(sqlite_file, alone)
+        with contextlib.suppress(sqlite3.DatabaseError):  # copied while it was written
+            if stored(alone, "SELECT count(*) FROM everything") == [(3 * _CHANGES,)]:
+                return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_the_log_begins_anew_where_the_writer_is_never_idle(
+    everything: Any, sqlite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LONGEST_LOG", 100)
+    page = "x" * 4096
+    async with in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"}) as db:
+        for _ in range(20):
+            await asyncio.gather(*[db.everything.create({"text": page}) for _ in range(100)])
+        log = sqlite_file.with_name(f"{sqlite_file.name}-wal")
+        assert log.stat().st_size < 1000 * 4096
+        assert await db.everything.count() == 2000
 
 
 async def test_time_in_queue_is_bounded_by_max_wait(db: Any, everything: Any) -> None:

@@ -2,7 +2,8 @@
 
 The database is in WAL mode, so that readers and the writer do not wait for each other. Reads run
 on connections that cannot write (`readers.py`), writes in one thread (`writer.py`); a plain query
-therefore never sees or joins another task's open transaction.
+therefore never sees or joins another task's open transaction. A third kind of thread keeps the log
+short (`checkpoints.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..driver import (
     Transaction,
 )
 from . import values
+from .checkpoints import LONGEST_LOG, Checkpoints
 from .errors import translate
 from .readers import Readers
 from .statements import Execute, execute
@@ -60,7 +62,8 @@ class SQLiteDriver(Driver):
 
     def __init__(self, settings: SQLiteSettings) -> None:
         self._settings = settings
-        self._writer = Writer(self._open_writing, self._execute_on)
+        self._checkpoints = Checkpoints(self._open_for_checkpoints)
+        self._writer = Writer(self._open_writing, self._execute_on, self._checkpoints.changed)
         self._readers: Readers | None = None
         self._is_open = False
 
@@ -76,6 +79,7 @@ class SQLiteDriver(Driver):
             self._readers = Readers(self._open_reading, self._execute_on, self._settings.readers)
             try:
                 self._readers.open()
+                self._checkpoints.open()
             except BaseException:
                 await self.close()
                 raise
@@ -86,7 +90,8 @@ class SQLiteDriver(Driver):
         readers, self._readers = self._readers, None
         if readers is not None:
             await readers.close()
-        # Last, so that its close finds no reader and folds the log into the database.
+        await self._checkpoints.close()
+        # Last, so that its close finds nobody else and folds the log into the database.
         await self._writer.close()
 
     def decoder(self, field_type: FieldType) -> Decoder | None:
@@ -134,7 +139,8 @@ class SQLiteDriver(Driver):
         try:
             if self._settings.path is not None:
                 connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {self._settings.synchronous.upper()}")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
+            self._set_synchronous(connection)
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
             connection.close()
@@ -146,6 +152,14 @@ class SQLiteDriver(Driver):
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         return connection
+
+    def _open_for_checkpoints(self) -> sqlite3.Connection:
+        connection = self._open()
+        self._set_synchronous(connection)  # whether the disk has the database before the log goes
+        return connection
+
+    def _set_synchronous(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA synchronous = {self._settings.synchronous.upper()}")
 
     def _open(self) -> sqlite3.Connection:
         path = self._settings.path

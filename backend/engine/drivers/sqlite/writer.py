@@ -90,15 +90,17 @@ class _Order(_Job):
 
 
 class Writer:
-    """The thread. `open_connection` and `execute` run in it."""
+    """The thread. `open_connection`, `execute` and, after each transaction, `changed` run in it."""
 
     def __init__(
         self,
         open_connection: Callable[[], sqlite3.Connection],
         execute: Callable[[sqlite3.Connection], Execute],
+        changed: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._open_connection = open_connection
         self._make_execute = execute
+        self._changed = changed
         self._queue: queue.SimpleQueue[_Job | Session | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._session: Session | None = None
@@ -170,6 +172,7 @@ class Writer:
             while waiting is not None:
                 if isinstance(waiting, Session):
                     self._serve(waiting, worker)
+                    self._changed(connection)
                     waiting = self._queue.get()
                 else:
                     waiting = self._write_group(waiting, worker)
@@ -179,16 +182,18 @@ class Writer:
     def _write_group(self, first: _Job, worker: Worker) -> _Job | Session | None:
         """Write this job and those that wait behind it; what waits next."""
         jobs = [first]
-        following: _Job | Session | None
-        while True:
-            if len(jobs) == _GROUP or self._queue.empty():
-                _write(jobs, worker)
-                return self._queue.get()
+        while len(jobs) < _GROUP and not self._queue.empty():
             following = self._queue.get()
             if not isinstance(following, _Job):
-                _write(jobs, worker)
+                self._write(jobs, worker)
                 return following
             jobs.append(following)
+        self._write(jobs, worker)
+        return self._queue.get()
+
+    def _write(self, jobs: Sequence[_Job], worker: Worker) -> None:
+        _write(jobs, worker)
+        self._changed(worker.connection)
 
     def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
