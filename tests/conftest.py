@@ -7,6 +7,7 @@ anyio's runner; what asyncio only logs, such as a task destroyed while pending, 
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,13 @@ import pytest
 from tests.postgres import postgres_database, postgres_server
 
 __all__ = ["postgres_database", "postgres_server"]
+
+
+def pytest_configure() -> None:
+    # A shell starts what runs in the background (`make test &`) deaf to it, and so would be the
+    # programs that the tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
