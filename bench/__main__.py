@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     words = shlex.join(sys.argv[1:] if argv is None else argv)
+    # As by Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         prepare(log=_say)
         results = _measure(options)
