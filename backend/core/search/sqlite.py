@@ -128,6 +128,7 @@ TAKE_IN = (
     f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
 """One transaction. The index itself follows search_document by triggers."""
+
 _PARTS = (
     'SELECT max("pages") AS "largest", sum("pages") AS "pages" FROM'
     ' (SELECT count(*) AS "pages" FROM "search_index_idx" GROUP BY "segid")'

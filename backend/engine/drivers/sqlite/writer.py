@@ -182,18 +182,15 @@ class Writer:
     def _write_group(self, first: _Job, worker: Worker) -> _Job | Session | None:
         """Write this job and those that wait behind it; what waits next."""
         jobs = [first]
+        last: _Job | Session | None = first
         while len(jobs) < _GROUP and not self._queue.empty():
-            following = self._queue.get()
-            if not isinstance(following, _Job):
-                self._write(jobs, worker)
-                return following
-            jobs.append(following)
-        self._write(jobs, worker)
-        return self._queue.get()
-
-    def _write(self, jobs: Sequence[_Job], worker: Worker) -> None:
+            last = self._queue.get()
+            if not isinstance(last, _Job):
+                break
+            jobs.append(last)
         _write(jobs, worker)
         self._changed(worker.connection)
+        return self._queue.get() if isinstance(last, _Job) else last
 
     def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
