@@ -9,11 +9,12 @@ always would, but there is little left to do.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+
+from .running import end_of
 
 LONGEST_LOG = 8_000
 """Pages, of 4 KiB, at which a commit brings in what is left."""
@@ -47,8 +48,7 @@ class Checkpoints:
             return
         self._closing = True
         self._wanted.set()
-        while thread.is_alive():  # noqa: ASYNC110  a thread's end sets no event
-            await asyncio.sleep(0.001)
+        await end_of(thread)
 
     def changed(self, writing: sqlite3.Connection) -> None:
         """The writer, in its thread, has ended a transaction."""

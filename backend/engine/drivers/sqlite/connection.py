@@ -135,38 +135,27 @@ class SQLiteDriver(Driver):
     # Connections
 
     def _open_writing(self) -> sqlite3.Connection:
-        connection = self._open()
-        try:
-            if self._settings.path is not None:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
-            self._set_synchronous(connection)
-            connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.Error as error:
-            connection.close()
-            raise translate(error) from error
-        return connection
+        log = ("journal_mode = WAL", f"wal_autocheckpoint = {LONGEST_LOG}")
+        in_file = self._settings.path is not None
+        return self._open(*(log if in_file else ()), self._synchronous, "foreign_keys = ON")
 
     def _open_reading(self) -> sqlite3.Connection:
-        connection = self._open()
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
-        return connection
+        return self._open("query_only = ON", f"cache_size = -{_READER_CACHE_KIB}")
 
     def _open_for_checkpoints(self) -> sqlite3.Connection:
-        connection = self._open()
-        self._set_synchronous(connection)  # whether the disk has the database before the log goes
-        return connection
+        # Whether the disk has the database before the log goes.
+        return self._open(self._synchronous)
 
-    def _set_synchronous(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA synchronous = {self._settings.synchronous.upper()}")
+    @property
+    def _synchronous(self) -> str:
+        return f"synchronous = {self._settings.synchronous.upper()}"
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *pragmas: str) -> sqlite3.Connection:
         path = self._settings.path
         if path is not None and not path.exists():
             raise DriverError("DatabaseDoesNotExist", db=str(path))
         try:
-            return sqlite3.connect(
+            connection = sqlite3.connect(
                 # rw: never create a database by mistake; that is for the migrations to do
                 ":memory:" if path is None else f"file:{quote(str(path))}?mode=rw",
                 uri=path is not None,
@@ -177,6 +166,13 @@ class SQLiteDriver(Driver):
             )
         except sqlite3.Error as error:
             raise translate(error) from error
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
+            connection.close()
+            raise translate(error) from error
+        return connection
 
     def _execute_on(self, connection: sqlite3.Connection) -> Execute:
         return partial(_execute, connection, self._settings.timestamp_format)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...errors import DriverError
 from ..driver import Program, Start, Statement
-from .running import Running, Worker
+from .running import Running, Worker, end_of
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.005
@@ -65,8 +65,7 @@ class Readers:
         # Reads that are stopped end at once; a thread waits for them, so that the loop need not.
         ending = threading.Thread(target=self._executor.shutdown, name="sqlite-readers-end")
         ending.start()
-        while ending.is_alive():  # noqa: ASYNC110  a thread's end sets no event
-            await asyncio.sleep(0.001)
+        await end_of(ending)
         for worker in self._workers:
             worker.connection.close()
         self._workers.clear()

@@ -1,4 +1,5 @@
-"""How a statement that works in a thread is stopped when its task is cancelled.
+"""Work in other threads: how a statement is stopped when its task is cancelled, and how to wait for
+a thread.
 
 SQLite asks, every so many instructions, whether it shall go on. (`sqlite3_interrupt` would be lost
 between two statements, or before the first.)
@@ -6,7 +7,9 @@ between two statements, or before the first.)
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,3 +51,9 @@ class Worker:
             yield
         finally:
             self._running = None
+
+
+async def end_of(thread: threading.Thread) -> None:
+    """Wait for it, without holding up the event loop."""
+    while thread.is_alive():  # noqa: ASYNC110  a thread's end sets no event
+        await asyncio.sleep(0.001)

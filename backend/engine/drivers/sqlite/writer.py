@@ -20,7 +20,7 @@ from typing import Any
 from ...errors import DriverError
 from ..driver import Program, Start
 from .errors import translate
-from .running import Running, Worker
+from .running import Running, Worker, end_of
 from .statements import Execute, drive
 
 _GROUP = 128
@@ -125,8 +125,7 @@ class Writer:
         if self._session is not None:
             self._session.orders.put(_Order(None, "ROLLBACK"))
         self._queue.put(None)
-        while thread.is_alive():  # noqa: ASYNC110  a thread's end sets no event
-            await asyncio.sleep(0.001)
+        await end_of(thread)
 
     async def run(self, start: Start) -> Any:
         self._refuse_if_closed()
