@@ -186,6 +186,12 @@ def _is_divided_id(difference: Difference) -> bool:
     return known and _codes(difference, "P2002", "P2039")
 
 
+def _is_named_by_libsql(difference: Difference) -> bool:
+    ours, theirs = difference.ours, difference.theirs
+    known = difference.provider == "sqlite" and _codes(difference, "P2039", "P2039")
+    return known and ours.message == re.sub(r"\bSQLITE_[A-Z_]+: ", "", theirs.message)
+
+
 def _is_close(difference: Difference) -> bool:
     large = [re.findall(r"\d{16,}", str(side)) for side in (difference.ours, difference.theirs)]
     return bool(large[0]) and all(
@@ -210,6 +216,11 @@ LISTED: tuple[Listed, ...] = (
         "3 / 2 is 1, as on PostgreSQL, and P2002 where there is a 1. Prisma's adapter for libSQL"
         " sends 2 as a float, and SQLite refuses 1.5 as a row's id (P2039, datatype mismatch).",
         _is_divided_id,
+    ),
+    Listed(
+        "SQLite: errors in SQLite's own words",
+        "Prisma's adapter for libSQL puts the name of the error's code before its message.",
+        _is_named_by_libsql,
     ),
     Listed(
         "PostgreSQL: a cursor of a Decimal, in memory",

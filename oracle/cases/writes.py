@@ -355,6 +355,7 @@ UPDATE_MANY = [
         User.update_many(where={"id": {"in": [1, 2]}}, data={"managerId": None}),
         User.update_many(where={"id": 3}, data={"managerId": 999}),
         User.update_many(where={"id": 3}, data={"id": {"divide": 2}}),
+        User.update_many(where={"id": 3}, data={"id": {"divide": 0}}),
         User.update_many(where={"id": {"in": list(range(3000))}}, data={"age": {"set": 1}}),
         User.update_many(where={"id": 1}, data={}),
         Post.update_many(where={"author": {"is": None}}, data={"authorId": 3}),
