@@ -15,7 +15,7 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.core import context, listing, names, records, writing
+from backend.core import context, listing, names, records
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
@@ -25,13 +25,13 @@ from backend.core.errors import (
     VideoAnalysisNotFound,
 )
 from backend.core.filters import Filters
-from backend.core.gathered_creates import GatheredCreates
 from backend.core.reader import Reader
 from backend.core.search.dialect import Provider
 from backend.core.search.query import SQL, Search
 from backend.core.search.reindex import is_behind, reindex
 from backend.core.search.upkeep import Upkeep
 from backend.core.stats import stats
+from backend.core.writer import Writer
 from backend.engine import in_process
 from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
@@ -103,7 +103,7 @@ class DatabaseService:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._reader = Reader(self._client, self.provider)
-        self._creates = GatheredCreates(self._client.videoanalysis)
+        self._writer = Writer(self._reader)
         self._upkeep = Upkeep(self._client, SQL[self.provider])
         self._search = Search(self._reader, self._upkeep)
         self._max_description_length = max_description_length
@@ -129,7 +129,7 @@ class DatabaseService:
     @_translated
     async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.Answer:
         self._check_length(given.description)
-        return await self._written(writing.create(self._client, self._creates, given))
+        return await self._written(self._writer.create(given))
 
     @_translated
     async def get_video_analysis(self, video_id: str) -> records.Answer:
@@ -142,9 +142,7 @@ class DatabaseService:
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
         self._check_length(description)
         return await self._written(
-            writing.change(
-                self._client, self._reader, video_id, lambda _: {"description": description}
-            )
+            self._writer.change(video_id, lambda _: {"description": description})
         )
 
     @_translated
@@ -152,9 +150,7 @@ class DatabaseService:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
-        return await self._written(
-            writing.change(self._client, self._reader, video_id, patch.changes)
-        )
+        return await self._written(self._writer.change(video_id, patch.changes))
 
     @_translated
     async def delete_video_analysis(self, video_id: str) -> None:
@@ -204,19 +200,19 @@ class DatabaseService:
 
     @_translated
     async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
-        return await names.page(self._client, self.provider, kind, limit=limit, cursor=cursor)
+        return await names.page(self._reader, kind, limit=limit, cursor=cursor)
 
     @_translated
     async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await self._written(names.rename(self._client, self._reader, kind, name, new))
+        return await self._written(names.rename(self._writer, kind, name, new))
 
     @_translated
     async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await self._written(names.merge(self._client, self._reader, kind, given, into))
+        return await self._written(names.merge(self._writer, kind, given, into))
 
     @_translated
     async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await self._written(names.delete(self._client, self._reader, kind, name))
+        await self._written(names.delete(self._writer, kind, name))
 
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:
@@ -237,7 +233,7 @@ class DatabaseService:
     @_translated
     async def reindex(self) -> int:
         """How many records were indexed."""
-        number = await reindex(self._client, self._reader)
+        number = await reindex(self._reader)
         await self._upkeep.catch_up()
         return number
 

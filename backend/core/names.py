@@ -12,10 +12,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from backend.core import cursors, writing
+from backend.core import cursors
 from backend.core.errors import NameExists, NameNotFound, VideoAnalysisNotFound
 from backend.core.reader import Reader
-from backend.core.search.dialect import Provider, Query
+from backend.core.search.dialect import Query
+from backend.core.writer import Writer
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis
 
@@ -46,13 +47,11 @@ PEOPLE = Kind(
 )
 
 
-async def page(
-    client: Prisma, provider: Provider, kind: Kind, *, limit: int, cursor: str | None
-) -> NamePage:
+async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) -> NamePage:
     """The commonest first; of equal number by their code points."""
     place = f"names {kind.field}"
-    query = Query(provider)
-    collation = "" if provider == "sqlite" else ' COLLATE "C"'
+    query = Query(reader.provider)
+    collation = "" if reader.provider == "sqlite" else ' COLLATE "C"'
     having = ""
     if cursor is not None:
         count, name = _decode(cursor, place)
@@ -60,7 +59,7 @@ async def page(
             f" HAVING count(*) < {query.bind(count)} OR (count(*) = {query.bind(count)}"
             f" AND {kind.name_column}{collation} > {query.bind(name)})"
         )
-    rows: Any = await client.query_raw(
+    rows: Any = await reader.client.query_raw(
         f"SELECT {kind.name_column} AS name, count(*) AS count FROM {kind.table}"
         f" GROUP BY {kind.name_column}{having}"
         f" ORDER BY count(*) DESC, {kind.name_column}{collation} LIMIT {limit + 1}",
@@ -76,33 +75,31 @@ async def page(
     )
 
 
-async def rename(client: Prisma, reader: Reader, kind: Kind, name: str, new: str) -> NameCount:
+async def rename(writer: Writer, kind: Kind, name: str, new: str) -> NameCount:
     """Raises NameNotFound, NameExists."""
-    if await count(client, kind, name) == 0:
+    if await count(writer.client, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
     if new != name:
-        if await count(client, kind, new):
+        if await count(writer.client, kind, new):
             raise NameExists(kind.noun, new)
-        await _replace(client, reader, kind, {name}, new)
-    return NameCount(name=new, count=await count(client, kind, new))
+        await _replace(writer, kind, {name}, new)
+    return NameCount(name=new, count=await count(writer.client, kind, new))
 
 
-async def merge(
-    client: Prisma, reader: Reader, kind: Kind, names: Collection[str], into: str
-) -> NameCount:
+async def merge(writer: Writer, kind: Kind, names: Collection[str], into: str) -> NameCount:
     """Raises NameNotFound."""
     for name in names:
-        if name != into and await count(client, kind, name) == 0:
+        if name != into and await count(writer.client, kind, name) == 0:
             raise NameNotFound(kind.noun, name)
-    await _replace(client, reader, kind, {*names} - {into}, into)
-    return NameCount(name=into, count=await count(client, kind, into))
+    await _replace(writer, kind, {*names} - {into}, into)
+    return NameCount(name=into, count=await count(writer.client, kind, into))
 
 
-async def delete(client: Prisma, reader: Reader, kind: Kind, name: str) -> None:
+async def delete(writer: Writer, kind: Kind, name: str) -> None:
     """Raises NameNotFound."""
-    if await count(client, kind, name) == 0:
+    if await count(writer.client, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
-    await _replace(client, reader, kind, {name}, None)
+    await _replace(writer, kind, {name}, None)
 
 
 async def count(client: Prisma, kind: Kind, name: str) -> int:
@@ -110,9 +107,7 @@ async def count(client: Prisma, kind: Kind, name: str) -> int:
     return found
 
 
-async def _replace(
-    client: Prisma, reader: Reader, kind: Kind, old: set[str], new: str | None
-) -> None:
+async def _replace(writer: Writer, kind: Kind, old: set[str], new: str | None) -> None:
     def edit(record: VideoAnalysis) -> dict[str, Any]:
         names = [new if name in old else name for name in getattr(record, kind.field)]
         return {kind.field: list(dict.fromkeys(name for name in names if name is not None))}
@@ -120,12 +115,12 @@ async def _replace(
     async def change(video_id: str) -> None:
         async with at_once:
             with contextlib.suppress(VideoAnalysisNotFound):
-                await writing.change(client, reader, video_id, edit)
+                await writer.change(video_id, edit)
 
     at_once = asyncio.Semaphore(AT_ONCE)
     after = ""
     while True:
-        rows = await getattr(client, kind.relation).find_many(
+        rows = await getattr(writer.client, kind.relation).find_many(
             where={kind.column: {"in": sorted(old)}, "analysisId": {"gt": after}},
             include={"analysis": True},
             order={"analysisId": "asc"},
@@ -137,7 +132,7 @@ async def _replace(
         async with asyncio.TaskGroup() as group:
             for video_id in {row.analysis.videoId for row in rows}:
                 group.create_task(change(video_id))
-    await getattr(client, kind.model).delete_many(
+    await getattr(writer.client, kind.model).delete_many(
         where={"name": {"in": sorted(old)}, "videos": {"none": {}}}
     )
 

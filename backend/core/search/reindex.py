@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-async def reindex(client: Prisma, reader: Reader) -> int:
+async def reindex(reader: Reader) -> int:
     """How many records were indexed."""
     total, after = 0, ""
     while True:
@@ -28,7 +28,7 @@ async def reindex(client: Prisma, reader: Reader) -> int:
             return total
         after = rows[-1]["id"]
         found = await reader.answers(rows)
-        await asyncio.gather(*(_index(client, records.record(answer)) for answer in found))
+        await asyncio.gather(*(_index(reader.client, records.record(answer)) for answer in found))
         total += len(found)
 
 
