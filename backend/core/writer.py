@@ -19,7 +19,7 @@ from prisma.errors import ForeignKeyViolationError, UniqueViolationError
 
 from backend.core import records
 from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoAnalysisNotFound
-from backend.core.gathered_creates import GatheredCreates
+from backend.core.gathered_writes import GatheredCreates, GatheredUpdates, Update
 from backend.core.reader import Reader
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
@@ -43,7 +43,9 @@ class Writer:
     def __init__(self, reader: Reader) -> None:
         self.client = reader.client
         self._reader = reader
-        self._creates = GatheredCreates(reader.client.videoanalysis)
+        self._creates = GatheredCreates(self.client.videoanalysis)
+        gathers = reader.provider == "postgresql"
+        self._updates = GatheredUpdates(self.client) if gathers else None
 
     async def create(self, given: VideoAnalysisCreate) -> records.Answer:
         """The record as it is answered. Raises VideoAnalysisExists."""
@@ -119,6 +121,8 @@ class Writer:
         if guarded:
             where["updatedAt"] = read.updated_at
         relations = [name for name in records.RELATIONS if name in changes]
+        if self._updates is not None and guarded and columns.keys() == GatheredUpdates.COLUMNS:
+            return await self._updates.update(Update(columns, where))
         if not relations:
             return await self.client.videoanalysis.update_many(columns, where) == 1
 

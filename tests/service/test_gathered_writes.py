@@ -1,9 +1,10 @@
-"""Descriptions stored at the same time go in one statement, and stay apart for all that."""
+"""What is written at the same time goes in one statement, and stays apart for all that."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,8 +12,8 @@ import pytest
 from prisma import Prisma
 from prisma.errors import DataError, UniqueViolationError
 
-from backend.core import gathered_creates
-from backend.core.gathered_creates import GatheredCreates
+from backend.core import gathered_writes
+from backend.core.gathered_writes import GatheredCreates, GatheredUpdates, Update
 from backend.engine import in_process
 from tests.service.conftest import Database
 
@@ -53,7 +54,7 @@ class GivenUpError(Exception):
 async def test_those_that_come_meanwhile_are_one_statement(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathered_creates, "_PATIENCE", 1e3)
+    monkeypatch.setattr(gathered_writes, "_PATIENCE", 1e3)
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         creates = GatheredCreates(db.videoanalysis)
         with contextlib.suppress(GivenUpError):
@@ -171,3 +172,129 @@ async def test_the_same_video_twice_at_once_is_stored_once(
             assert answer.headers["location"] == f"/api/video-analysis/{made['video_id']}"
             assert stored[made["video_id"]] == made["description"]
     assert database.indexed() == set(stored)
+
+
+# Updates
+
+on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+
+BEFORE = datetime(2026, 3, 1, 9, 30, 0, 125_000, tzinfo=UTC)
+AFTER = BEFORE + timedelta(milliseconds=1)
+
+
+def update(video_id: str, description: str, *, read_at: datetime = BEFORE) -> Update:
+    columns = {
+        "description": description,
+        "searchTerms": f"1 {description.lower()}",
+        "hasRelations": False,
+        "updatedAt": AFTER,
+    }
+    return Update(columns, {"id": f"id of {video_id}", "updatedAt": read_at})
+
+
+async def store(db: Prisma, *video_ids: str) -> None:
+    times = {"createdAt": BEFORE, "updatedAt": BEFORE, "searchTerms": "1 dog"}
+    await db.videoanalysis.create_many([row(id_, **times) for id_ in video_ids])
+
+
+@on_postgresql
+async def test_updates_of_one_turn_are_few_statements(database: Database) -> None:
+    ids = [f"v{number}" for number in range(20)]
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        await store(db, *ids)
+        updates = GatheredUpdates(db)
+        before = await statements(db)
+        outcomes = await asyncio.gather(
+            *(updates.update(update(id_, f"Cat {id_}.")) for id_ in ids[:18]),
+            updates.update(update("v18", "Too late.", read_at=BEFORE - timedelta(milliseconds=1))),
+            updates.update(update("nobody", "Nobody.")),
+        )
+        assert await statements(db) - before == 2, "16 + 4"
+        changed = await db.videoanalysis.find_first(where={"videoId": "v7"})
+    assert outcomes == [True] * 18 + [False] * 2
+    assert database.rows() == {
+        **{id_: f"Cat {id_}." for id_ in ids[:18]},
+        "v18": "A dog.",
+        "v19": "A dog.",
+    }
+    assert changed is not None
+    assert (changed.createdAt, changed.updatedAt) == (BEFORE, AFTER)
+    assert (changed.searchTerms, changed.hasRelations) == ("1 cat v7.", False)
+
+
+@on_postgresql
+async def test_of_two_updates_of_one_record_one_comes_too_late(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        await store(db, "a", "b")
+        updates = GatheredUpdates(db)
+        both = [update("a", "First."), update("a", "Second.")]
+        *outcomes, other = await asyncio.gather(
+            *(updates.update(each) for each in both), updates.update(update("b", "Other."))
+        )
+    assert sorted(outcomes) == [False, True]
+    assert other
+    won = both[outcomes.index(True)].columns["description"]
+    assert database.rows() == {"a": won, "b": "Other."}
+
+
+@on_postgresql
+async def test_only_updates_that_are_refused_fail(own_database: Database) -> None:
+    own_database.execute("ALTER TABLE video_analysis ADD CHECK (description <> 'Refused.')")
+    async with in_process(Prisma)(datasource={"url": own_database.url}) as db:
+        await store(db, "a", "b", "c")
+        updates = GatheredUpdates(db)
+        outcomes = await asyncio.gather(
+            updates.update(update("a", "Cat.")),
+            updates.update(update("b", "Refused.")),
+            updates.update(update("c", "Cow.")),
+            return_exceptions=True,
+        )
+    assert isinstance(outcomes[1], DataError)
+    assert outcomes[::2] == [True, True]
+    assert own_database.rows() == {"a": "Cat.", "b": "A dog.", "c": "Cow."}
+
+
+@on_postgresql
+async def test_updates_while_the_database_is_away(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        await store(db, "a", "b")
+        updates = GatheredUpdates(db)
+    outcomes = await asyncio.gather(
+        updates.update(update("a", "Cat.")),
+        updates.update(update("b", "Cow.")),
+        return_exceptions=True,
+    )
+    assert all(isinstance(each, Exception) for each in outcomes)
+    assert database.rows() == {"a": "A dog.", "b": "A dog."}
+
+
+WORDS = [letter * 8 for letter in "abcdefghijklmnopqrstuvwx"]
+
+
+async def test_descriptions_that_are_replaced_at_once(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    for number in range(8):
+        body = {"video_id": f"v{number}", "description": "A dog.", "tags": ["t"][: number % 2]}
+        assert (await client.post(COLLECTION, json=body)).status_code == 201
+    answers = await asyncio.gather(
+        *(
+            client.put(f"{COLLECTION}v{n % 8}", json={"description": f"A cat, {word}."})
+            for n, word in enumerate(WORDS)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [200] * len(WORDS)
+    last: dict[str, Any] = {}
+    for answer in answers:
+        record = answer.json()
+        assert record["tags"] == ["t"][: int(record["video_id"][1:]) % 2]
+        before = last.setdefault(record["video_id"], record)
+        if record["updated_at"] > before["updated_at"]:
+            last[record["video_id"]] = record
+    assert database.rows() == {id_: record["description"] for id_, record in last.items()}
+    for id_, record in last.items():
+        word = record["description"].removeprefix("A cat, ").removesuffix(".")
+        answer = await client.get("/api/search", params={"q": word})
+        assert [hit["video_id"] for hit in answer.json()["results"]] == [id_]
+    answer = await client.get("/api/search", params={"q": "dog"})
+    assert answer.json()["results"] == []
