@@ -171,18 +171,25 @@ class Update(NamedTuple):
 
 
 _UPDATE = """
+    WITH new AS (
+        SELECT * FROM
+            unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[])
+            AS new("id", "read_at", "description", "search_terms", "has_relations", "updated_at")
+    ), free AS (
+        SELECT "id" FROM new JOIN "video_analysis" AS v USING ("id")
+        WHERE v."updated_at" = new."read_at"::timestamp
+        FOR UPDATE OF v SKIP LOCKED
+    )
     UPDATE "video_analysis" AS v SET
-        "description" = new.description, "search_terms" = new.search_terms,
-        "has_relations" = new.has_relations, "updated_at" = new.updated_at::timestamp
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[])
-        AS new(id, read_at, description, search_terms, has_relations, updated_at)
-    WHERE v."id" = new.id AND v."updated_at" = new.read_at::timestamp
+        "description" = new."description", "search_terms" = new."search_terms",
+        "has_relations" = new."has_relations", "updated_at" = new."updated_at"::timestamp
+    FROM free JOIN new USING ("id") WHERE v."id" = free."id"
     RETURNING v."id"
 """
 
 
 class GatheredUpdates(_GatheredWrites[Update, bool]):
-    """New descriptions on PostgreSQL, where each statement is a journey and a transaction of its
+    """New descriptions on PostgreSQL, where each statement is a round trip and a transaction of its
     own. (SQLite's writer gathers by itself.) Prisma has no update of many records, each to other
     values."""
 
@@ -192,22 +199,24 @@ class GatheredUpdates(_GatheredWrites[Update, bool]):
         super().__init__()
         self._client = client
 
-    def update(self, update: Update) -> asyncio.Future[bool]:
+    async def update(self, update: Update) -> bool:
         """Whether there was the record of that `id` and `updatedAt`; it has those of COLUMNS now.
         Raises what `update_many` of the client raises."""
-        return self._add(None, update)
+        # Where others hold the record, it is waited for alone.
+        return await self._add(None, update) or await self._update(update)
+
+    async def _update(self, update: Update) -> bool:
+        columns, where = update
+        return await self._client.videoanalysis.update_many(columns, where) == 1
 
     async def _write(self, rows: Sequence[Update]) -> Sequence[bool]:
         if len(rows) == 1:
-            [(columns, where)] = rows
-            return [await self._client.videoanalysis.update_many(columns, where) == 1]
-        # In the order of their ids, so that other processes lock them in the same. Of those that
-        # change one record, all but one came too late.
-        by_id = {row.where["id"]: row for row in rows}
-        chosen = [by_id[id_] for id_ in sorted(by_id)]
+            return [await self._update(rows[0])]
+        by_id = {row.where["id"]: row for row in rows}  # one of those that change one record
+        chosen = list(by_id.values())
         found: Any = await self._client.query_raw(
             _UPDATE,
-            [where["id"] for _, where in chosen],
+            list(by_id),
             [where["updatedAt"].isoformat() for _, where in chosen],
             [columns["description"] for columns, _ in chosen],
             [columns["searchTerms"] for columns, _ in chosen],

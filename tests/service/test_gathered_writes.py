@@ -209,7 +209,7 @@ async def test_updates_of_one_turn_are_few_statements(database: Database) -> Non
             updates.update(update("v18", "Too late.", read_at=BEFORE - timedelta(milliseconds=1))),
             updates.update(update("nobody", "Nobody.")),
         )
-        assert await statements(db) - before == 2, "16 + 4"
+        assert await statements(db) - before == 2 + 2, "16 + 4, and two by themselves"
         changed = await db.videoanalysis.find_first(where={"videoId": "v7"})
     assert outcomes == [True] * 18 + [False] * 2
     assert database.rows() == {
@@ -235,6 +235,23 @@ async def test_of_two_updates_of_one_record_one_comes_too_late(database: Databas
     assert other
     won = both[outcomes.index(True)].columns["description"]
     assert database.rows() == {"a": won, "b": "Other."}
+
+
+@on_postgresql
+async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> None:
+    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+        await store(db, "a", "held", "b")
+        updates = GatheredUpdates(db)
+        async with db.tx() as transaction:
+            await transaction.videoanalysis.update_many({"title": "Held"}, {"videoId": "held"})
+            first, held, last = (
+                asyncio.create_task(updates.update(update(id_, "Cat.")))
+                for id_ in ("a", "held", "b")
+            )
+            assert await asyncio.wait_for(asyncio.gather(first, last), 5) == [True, True]
+            assert not held.done()
+        assert await held is False, "updatedAt is another"
+    assert database.rows() == {"a": "Cat.", "held": "A dog.", "b": "Cat."}
 
 
 @on_postgresql
