@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from backend.engine import in_process
-from backend.engine.drivers.sqlite import connection
+from backend.engine.drivers.sqlite import checkpoints, connection
 from backend.engine.drivers.sqlite.checkpoints import _CHANGES
 from tests.engine.sqlite_types import make_database, stored
 
@@ -284,12 +284,32 @@ async def test_the_log_is_brought_in_beside_the_writer(
         assert reader.execute("SELECT count(*) FROM everything").fetchone() == (0,)
         reader.execute("COMMIT")
     await db.everything.create_many([{"text": "x"}] * _CHANGES)
-    alone = tmp_path / "alone.db"  # without its log, which no commit has found long
+    await _without_log(sqlite_file, tmp_path / "alone.db", 3 * _CHANGES)
+
+
+async def test_a_long_log_is_brought_in_after_every_commit(
+    everything: Any, sqlite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "_CHANGES", 300)
+    monkeypatch.setattr(checkpoints, "_LONG_LOG", 100)
+    page = "x" * 4096
+    async with in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"}) as db:
+        await db.everything.create_many([{"text": page}] * 300)
+        await _without_log(sqlite_file, tmp_path / "alone.db", 300)
+        for _ in range(5):  # the first may come before it is known that the log is long
+            await db.everything.create({"text": page})
+            await asyncio.sleep(0.1)
+        await _without_log(sqlite_file, tmp_path / "alone.db", 301)
+
+
+async def _without_log(database: Path, copy: Path, rows: int) -> None:
+    """The database's file alone comes to have at least so many rows. No commit has brought them."""
     deadline = time.monotonic() + 20
     while True:
-        shutil.copyfile(sqlite_file, alone)
+        shutil.copyfile(database, copy)
         with contextlib.suppress(sqlite3.DatabaseError):  # copied while it was written
-            if stored(alone, "SELECT count(*) FROM everything") == [(3 * _CHANGES,)]:
+            [(found,)] = stored(copy, "SELECT count(*) FROM everything")
+            if found >= rows:
                 return
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
