@@ -36,6 +36,7 @@ class JsonRecords:
         self._client = client
         self._model = model
         self._form = form
+        self._selection = list(form.keys)  # what it does not name need not be read
         self._waiting: dict[str, Waiting] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -65,7 +66,7 @@ class JsonRecords:
     async def _call(self, method: str, arguments: dict[str, Any]) -> Any:
         client = self._client
         return await client._engine.call(
-            method, arguments, self._model, None, client._tx_id, self._form
+            method, arguments, self._model, self._selection, client._tx_id, self._form
         )
 
     # Gathering

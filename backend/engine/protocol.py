@@ -133,7 +133,7 @@ class RequestBuilder:
         if root_selection is None:
             writer.selection(model, arguments.get("include"), root.selection)
         else:
-            write(",".join(map(_parse_selection, root_selection)))
+            write(_root_selection(tuple(root_selection)))
         write("}}}")
         return Request("".join(writer.parts), writer.values, writer.has_literals)
 
@@ -316,8 +316,13 @@ def _key(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _parse_selection(text: str) -> str:
-    """A root selection of Prisma Client Python's aggregates: `count`, or `_avg { age views }`."""
+@lru_cache(maxsize=1024)
+def _root_selection(texts: tuple[str, ...]) -> str:
+    """As Prisma Client Python's aggregates have it: `count`, `_avg { age views }`; or fields."""
+    return ",".join(map(_selected, texts))
+
+
+def _selected(text: str) -> str:
     name, _, inner = text.partition("{")
     if not inner:
         return f"{_key(name.strip())}true"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backend.engine import JsonForm, JsonRecords
+from backend.engine import JsonForm, JsonRecords, in_process
 from tests.engine.client.test_types import values
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("world", ["types"])]
@@ -81,6 +82,21 @@ async def test_pages_and_order_are_those_of_find_many(db: Any, package: Any) -> 
         where={"number": {"gt": 0}}, order=[{"number": "desc"}], take=2, skip=1
     )
     assert found == [{"n": 3}, {"n": 2}]
+
+
+async def test_only_what_the_form_names_is_read(
+    package: Any, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = in_process(package.Prisma)(datasource={"url": url}, log_queries=True)
+    async with client as db:
+        await store(db, ["a", "b"])
+        records = JsonRecords(db, package.models.Mapped, JsonForm({"key": "id"}))
+        with caplog.at_level(logging.INFO):
+            assert await records.find_unique({"key": "a"}) == {"id": "a"}
+            assert await records.find_many(order={"select": "desc"}, take=1) != []
+    reads = [text for each in caplog.records if (text := each.getMessage()).startswith("SELECT")]
+    assert len(reads) == 2
+    assert all("the key" in text and "group" not in text for text in reads)
 
 
 async def test_errors_and_transactions_are_those_of_the_client(
