@@ -167,7 +167,9 @@ class Update(NamedTuple):
     """Arguments of update_many."""
 
     columns: Any
+    """description, searchTerms, hasRelations, updatedAt"""
     where: Any
+    """id, updatedAt"""
 
 
 _UPDATE = """
@@ -193,15 +195,13 @@ class GatheredUpdates(_GatheredWrites[Update, bool]):
     own. (SQLite's writer gathers by itself.) Prisma has no update of many records, each to other
     values."""
 
-    COLUMNS = frozenset(("description", "searchTerms", "hasRelations", "updatedAt"))
-
     def __init__(self, client: Prisma) -> None:
         super().__init__()
         self._client = client
 
     async def update(self, update: Update) -> bool:
-        """Whether there was the record of that `id` and `updatedAt`; it has those of COLUMNS now.
-        Raises what `update_many` of the client raises."""
+        """Whether there was such a record, and is changed. Raises what `update_many` of the client
+        raises."""
         # Where others hold the record, it is waited for alone.
         return await self._add(None, update) or await self._update(update)
 

@@ -121,9 +121,9 @@ class Writer:
         if guarded:
             where["updatedAt"] = read.updated_at
         relations = [name for name in records.RELATIONS if name in changes]
-        if self._updates is not None and guarded and columns.keys() == GatheredUpdates.COLUMNS:
-            return await self._updates.update(Update(columns, where))
         if not relations:
+            if self._updates is not None and guarded and changes.keys() == {"description"}:
+                return await self._updates.update(Update(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
         async def write() -> bool:

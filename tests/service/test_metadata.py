@@ -96,6 +96,15 @@ async def test_put_replaces_the_description_alone(client: httpx.AsyncClient) -> 
         (dict.fromkeys(FULL), EMPTY),
         ({"tags": ["snow", "beach"]}, {"tags": ["snow", "beach"]}),
         ({"people": []}, {"people": []}),
+        *(
+            ({"description": "New.", **each}, {"description": "New.", **each})
+            for each in (
+                {"tags": ["snow"]},
+                {"people": ["Ada"]},
+                {"segments": []},
+                {"mood": "calm"},
+            )
+        ),
         ({"segments": [FULL["segments"][1]]}, {"segments": [FULL["segments"][1]]}),
         (
             {"extra": {"reels": None, "fps": 24, "new": ["x"]}},
