@@ -14,6 +14,7 @@ import pytest
 from prisma import Prisma
 from prisma.models import VideoAnalysis
 
+from backend.core import gathered_writes
 from backend.core.filters import Filters
 from backend.core.listing import Order, Place, statements
 from backend.core.reader import RELATED
@@ -141,3 +142,11 @@ async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
         assert index in found, sql
         assert "TEMP B-TREE" not in found
         assert "Sort" not in found
+
+
+@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+async def test_gathered_updates_find_their_records_by_id(database: Database) -> None:
+    columns = ["a", "2026-03-01T00:00:00", "A dog.", "1 dog", "f", "2026-03-01T00:00:01"]
+    found = plan(database, gathered_writes._UPDATE, [[each] * 2 for each in columns])
+    assert found.count("Index Scan using video_analysis_pkey") == 2, "to lock, and to write"
+    assert "Seq Scan on video_analysis" not in found
