@@ -190,7 +190,7 @@ _UPDATE = """
 """
 
 
-class GatheredUpdates(_GatheredWrites[Update, bool]):
+class GatheredUpdates(_GatheredWrites[Update, bool | None]):
     """New descriptions on PostgreSQL, where each statement is a round trip and a transaction of its
     own. (SQLite's writer gathers by itself.) Prisma has no update of many records, each to other
     values."""
@@ -202,14 +202,15 @@ class GatheredUpdates(_GatheredWrites[Update, bool]):
     async def update(self, update: Update) -> bool:
         """Whether there was such a record, and is changed. Raises what `update_many` of the client
         raises."""
-        # Where others hold the record, it is waited for alone.
-        return await self._add(None, update) or await self._update(update)
+        done = await self._add(None, update)
+        return await self._update(update) if done is None else done
 
     async def _update(self, update: Update) -> bool:
         columns, where = update
         return await self._client.videoanalysis.update_many(columns, where) == 1
 
-    async def _write(self, rows: Sequence[Update]) -> Sequence[bool]:
+    async def _write(self, rows: Sequence[Update]) -> Sequence[bool | None]:
+        """None: not written with the others. Who holds the record is waited for alone."""
         if len(rows) == 1:
             return [await self._update(rows[0])]
         by_id = {row.where["id"]: row for row in rows}  # one of those that change one record
@@ -224,4 +225,7 @@ class GatheredUpdates(_GatheredWrites[Update, bool]):
             [columns["updatedAt"].isoformat() for columns, _ in chosen],
         )
         changed = {row["id"] for row in found}
-        return [by_id[row.where["id"]] is row and row.where["id"] in changed for row in rows]
+        return [
+            True if by_id[row.where["id"]] is row and row.where["id"] in changed else None
+            for row in rows
+        ]

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from backend.core import cursors
 from backend.core.errors import NameExists, NameNotFound, VideoAnalysisNotFound
@@ -19,9 +19,6 @@ from backend.core.search.dialect import Query
 from backend.core.writer import Writer
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis
-
-if TYPE_CHECKING:
-    from prisma import Prisma
 
 AT_ONCE = 8
 _CHUNK = 400
@@ -77,33 +74,33 @@ async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) ->
 
 async def rename(writer: Writer, kind: Kind, name: str, new: str) -> NameCount:
     """Raises NameNotFound, NameExists."""
-    if await count(writer.client, kind, name) == 0:
+    if await count(writer, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
     if new != name:
-        if await count(writer.client, kind, new):
+        if await count(writer, kind, new):
             raise NameExists(kind.noun, new)
         await _replace(writer, kind, {name}, new)
-    return NameCount(name=new, count=await count(writer.client, kind, new))
+    return NameCount(name=new, count=await count(writer, kind, new))
 
 
 async def merge(writer: Writer, kind: Kind, names: Collection[str], into: str) -> NameCount:
     """Raises NameNotFound."""
     for name in names:
-        if name != into and await count(writer.client, kind, name) == 0:
+        if name != into and await count(writer, kind, name) == 0:
             raise NameNotFound(kind.noun, name)
     await _replace(writer, kind, {*names} - {into}, into)
-    return NameCount(name=into, count=await count(writer.client, kind, into))
+    return NameCount(name=into, count=await count(writer, kind, into))
 
 
 async def delete(writer: Writer, kind: Kind, name: str) -> None:
     """Raises NameNotFound."""
-    if await count(writer.client, kind, name) == 0:
+    if await count(writer, kind, name) == 0:
         raise NameNotFound(kind.noun, name)
     await _replace(writer, kind, {name}, None)
 
 
-async def count(client: Prisma, kind: Kind, name: str) -> int:
-    found: int = await getattr(client, kind.relation).count(where={kind.column: name})
+async def count(writer: Writer, kind: Kind, name: str) -> int:
+    found: int = await getattr(writer.client, kind.relation).count(where={kind.column: name})
     return found
 
 

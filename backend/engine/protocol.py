@@ -133,7 +133,7 @@ class RequestBuilder:
         if root_selection is None:
             writer.selection(model, arguments.get("include"), root.selection)
         else:
-            write(_root_selection(tuple(root_selection)))
+            write(",".join(map(_parse_selection, root_selection)))
         write("}}}")
         return Request("".join(writer.parts), writer.values, writer.has_literals)
 
@@ -316,13 +316,9 @@ def _key(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=1024)
-def _root_selection(texts: tuple[str, ...]) -> str:
-    """As Prisma Client Python's aggregates have it: `count`, `_avg { age views }`; or fields."""
-    return ",".join(map(_selected, texts))
-
-
-def _selected(text: str) -> str:
+def _parse_selection(text: str) -> str:
+    """Of a root selection a field, or as Prisma Client Python's aggregates have it: `count`,
+    `_avg { age views }`."""
     name, _, inner = text.partition("{")
     if not inner:
         return f"{_key(name.strip())}true"

@@ -16,23 +16,17 @@ from backend.core import gathered_writes
 from backend.core.gathered_writes import GatheredCreates, GatheredUpdates, Update
 from backend.engine import in_process
 from tests.service.conftest import Database
+from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
+
+on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
 
 COLLECTION = "/api/video-analysis/"
 
 
 def row(video_id: str, **fields: Any) -> Any:
     return {"id": f"id of {video_id}", "videoId": video_id, "description": "A dog.", **fields}
-
-
-async def statements(db: Prisma) -> int:
-    [count] = [
-        each.value.count
-        for each in (await db.get_metrics()).histograms
-        if each.key == "prisma_datasource_queries_duration_histogram_ms"
-    ]
-    return int(count)
 
 
 async def test_creates_of_one_turn_are_few_statements(database: Database) -> None:
@@ -73,7 +67,7 @@ async def test_those_that_come_meanwhile_are_one_statement(
 
 
 # SQLite writes one thing at a time.
-@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         creates = GatheredCreates(db.videoanalysis)
@@ -175,8 +169,6 @@ async def test_the_same_video_twice_at_once_is_stored_once(
 
 
 # Updates
-
-on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
 
 BEFORE = datetime(2026, 3, 1, 9, 30, 0, 125_000, tzinfo=UTC)
 AFTER = BEFORE + timedelta(milliseconds=1)

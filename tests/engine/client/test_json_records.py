@@ -14,6 +14,7 @@ import pytest
 
 from backend.engine import JsonForm, JsonRecords, in_process
 from tests.engine.client.test_types import values
+from tests.statements import statements
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("world", ["types"])]
 
@@ -132,15 +133,6 @@ async def test_finds_of_one_turn_are_one_query(db: Any, package: Any) -> None:
     assert found[70:] == [found[0], found[69]]
     assert found[71] is not found[69], "each caller may change its own"
     assert await statements(db) - before == 2, "64 at once"
-
-
-async def statements(db: Any) -> int:
-    [count] = [
-        each.value.count
-        for each in (await db.get_metrics()).histograms
-        if each.key == "prisma_datasource_queries_duration_histogram_ms"
-    ]
-    return int(count)
 
 
 async def test_a_cancelled_find_leaves_the_others(db: Any, package: Any) -> None:
