@@ -91,8 +91,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             rounds=options.rounds,
             seconds=options.seconds,
         )
-        with_database = [c for c in contestants if c.is_ours or c.is_limit]
-        cost = bench.cost_by_size(with_database, sizes, seconds=min(options.seconds, 3))
+        by_size = [c for c in contestants if c.is_limit or (c.is_ours and not c.logs_requests)]
+        cost = bench.cost_by_size(by_size, sizes, seconds=min(options.seconds, 3))
     return {
         "date": date.today().isoformat(),
         "minutes": round((time.monotonic() - started) / 60),

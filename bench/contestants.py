@@ -35,6 +35,8 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict)
     is_limit: bool = False
     """The practical limit of its database: its driver without anything above it."""
+    logs_requests: bool = False
+    """By a line for each, in its log."""
 
     @property
     def is_ours(self) -> bool:
@@ -55,8 +57,7 @@ class Contestant:
 
 
 def _uvicorn(module: str) -> tuple[str, ...]:
-    # As `pip install "uvicorn[standard]"` sets it up: uvloop and httptools. Without a line in the
-    # log per request, which ours writes.
+    # As `pip install "uvicorn[standard]"` sets it up: uvloop and httptools.
     return (
         str(PEERS_PYTHON), "-m", "uvicorn", f"peers.{module}:app",
         "--port", "{port}", "--no-access-log", "--log-level", "warning",
@@ -65,6 +66,9 @@ def _uvicorn(module: str) -> tuple[str, ...]:
 
 _NODE = (str(NODE), "server.ts")
 _PRODUCTION = {"NODE_ENV": "production"}
+_SERVE = (str(OURS), "serve")
+_QUIET = {"LOG_LEVEL": "warning"}
+_LOGGING = "Memory Mirror, with a log line per request"
 
 CONTESTANTS = (
     Contestant("bare-constant", "bare ASGI, constant answer", None, _uvicorn("bare_constant")),
@@ -75,7 +79,12 @@ CONTESTANTS = (
         "bare-sqlite", "bare ASGI + sqlite3 inline", "sqlite", _uvicorn("bare_sqlite"),
         is_limit=True,
     ),
-    Contestant("ours-sqlite", "**Memory Mirror**", "sqlite", (str(OURS), "serve"), layout="ours"),
+    Contestant(
+        "ours-sqlite", "**Memory Mirror**", "sqlite", _SERVE, layout="ours", environment=_QUIET
+    ),
+    Contestant(
+        "ours-logging-sqlite", _LOGGING, "sqlite", _SERVE, layout="ours", logs_requests=True
+    ),
     Contestant(
         "fastify-prisma-sqlite", "Fastify 5 + Prisma 7", "sqlite", _NODE, FASTIFY,
         environment=_PRODUCTION,
@@ -93,7 +102,12 @@ CONTESTANTS = (
         _uvicorn("bare_asyncpg"), environment={"POOL": "1"},
     ),
     Contestant(
-        "ours-postgresql", "**Memory Mirror**", "postgresql", (str(OURS), "serve"), layout="ours"
+        "ours-postgresql", "**Memory Mirror**", "postgresql", _SERVE, layout="ours",
+        environment=_QUIET,
+    ),
+    Contestant(
+        "ours-logging-postgresql", _LOGGING, "postgresql", _SERVE, layout="ours",
+        logs_requests=True,
     ),
     Contestant(
         "fastapi-asyncpg", "FastAPI + asyncpg", "postgresql", _uvicorn("fastapi_asyncpg")

@@ -48,8 +48,9 @@ process on one core; wrk and PostgreSQL, on a Unix socket, on the other. Each co
 were checked before. *CPU* is the server's own time per request; *core* the share of its core that \
 it used, and where that is well below 100 %, the disk or the database held it up. *Of the limit* \
 compares requests/s with the bare ASGI program on the same database's driver (no framework, no \
-validation, no log). Ours writes a log line per request, as in production, and keeps its \
-search index beside its writes, with the same cores; the peers do neither.
+validation). None writes a log line per request but the rows that say so: ours does unless \
+`LOG_LEVEL` is `warning`. Ours also keeps its search index beside its writes, with the same cores, \
+which no peer does.
 
 {versions}
 
@@ -86,7 +87,7 @@ def _operation_rows(results: Results, operation: Operation) -> Iterable[Sequence
     for provider in (None, *DATABASES):
         here = {name: m for name, m in measured.items() if BY_NAME[name].provider == provider}
         limit = next((m for name, m in here.items() if BY_NAME[name].is_limit), None)
-        ours = next((m for name, m in here.items() if BY_NAME[name].is_ours), None)
+        ours = next((name for name in here if BY_NAME[name].is_ours), None)
         for name, seen in here.items():
             contestant = BY_NAME[name]
             yield (
@@ -98,7 +99,7 @@ def _operation_rows(results: Results, operation: Operation) -> Iterable[Sequence
                 _milliseconds(seen["p99_us"]),
                 f"{seen['p99_us'] / seen['p50_us']:.1f}",
                 f"{seen['rate'] / limit['rate']:.2f}" if limit else "",
-                f"{ours['rate'] / seen['rate']:.2f}x" if ours and not contestant.is_ours else "",
+                f"{here[ours]['rate'] / seen['rate']:.2f}x" if ours and name != ours else "",
             )
 
 

@@ -52,4 +52,8 @@ def test_the_report_names_every_contestant_and_the_ratio_to_it() -> None:
         "| Fastify 5 + Prisma 7, SQLite | 1,000 | 990 µs | 99% | 0.90 ms | 1.80 ms | 2.0 | 1.00 "
         "| 4.00x |"
     ) in text
+    assert (
+        "| Memory Mirror, with a log line per request, SQLite | 4,000 | 990 µs | 99% | 0.90 ms "
+        "| 1.80 ms | 2.0 | 4.00 | 1.00x |"
+    ) in text
     assert "| **Memory Mirror**, SQLite, get one | 90 µs | 91 µs |" in text

@@ -112,8 +112,13 @@ class Event:
         self._logger = logger
         self._message = message
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody reads lines of level info."""
+        return self._logger.isEnabledFor(logging.INFO)
+
     def log(self, fields: Fields) -> None:
-        if not self._logger.isEnabledFor(logging.INFO):
+        if not self.is_wanted:
             return
         handler = _only_handler(self._logger)
         if handler is None:

@@ -68,6 +68,8 @@ class RequestLine:
 
     def write(self, status: int, sent: int) -> None:
         """`sent` are the bytes of the body."""
+        if not _event.is_wanted:
+            return
         scope = self._scope
         _event.log(
             {

@@ -30,8 +30,9 @@ async def logged(
     capsys: pytest.CaptureFixture[str],
     *requests: tuple[str, str, dict[str, Any]],
     log_format: Literal["text", "json"] = "json",
+    log_level: Literal["debug", "warning"] = "debug",
 ) -> list[str]:
-    app = create_app(settings_for(database.url, log_format=log_format, log_level="debug"))
+    app = create_app(settings_for(database.url, log_format=log_format, log_level=log_level))
     async with app.router.lifespan_context(app), client_of(app) as client:
         capsys.readouterr()
         for method, path, options in requests:
@@ -141,3 +142,14 @@ async def test_a_failing_database_is_explained_without_the_description(
         assert cause["level"] == "warning"
         assert "video_analysis" in cause["message"] or "description" in cause["message"]
     assert SECRET not in json.dumps(cause)
+
+
+async def test_from_warning_on_only_what_fails_has_a_line(
+    own_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ("POST", COLLECTION, {"content": text(), "headers": {**JSON, "X-Request-ID": "r1"}})
+    assert await logged(own_database, capsys, create, log_level="warning") == []
+    own_database.execute(BROKEN[own_database.provider])
+    (line,) = await logged(own_database, capsys, create, log_level="warning")
+    cause = json.loads(line)
+    assert (cause["level"], cause["request_id"]) == ("error", "r1")
