@@ -46,7 +46,8 @@ class Settings(BaseSettings):
         65_535, ge=1, description="the longest description, in characters"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="debug, info, warning or error"
+        "info",
+        description="debug, info, warning or error; from warning on, no line for each request",
     )
     log_format: Literal["text", "json"] = Field("text", description="text or json")
 
