@@ -22,7 +22,7 @@ OPERATIONS = {
     "create-flushed": "create, flushed",
 }
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-KINDS = {  # by the start of the name; the order of the bars
+KINDS = {  # by the start of the name, of which the first counts
     "bare-constant": ("bare ASGI, constant", "#d0d0d0"),
     "fastapi-constant": ("FastAPI, constant", "#b0b0b0"),
     "bare-sqlite": ("bare ASGI + driver", "#909090"),

@@ -36,7 +36,7 @@ class Contestant:
     is_limit: bool = False
     """The practical limit of its database: its driver without anything above it."""
     logs_requests: bool = False
-    """By a line for each, in its log."""
+    """By a line for each. Only ours does, unless it is told not to."""
 
     @property
     def is_ours(self) -> bool:
@@ -53,6 +53,8 @@ class Contestant:
             environment["DATABASE_URL"] = url
         if flush:
             environment["FLUSH"] = "1"
+        if self.is_ours and not self.logs_requests:
+            environment["LOG_LEVEL"] = "warning"
         return environment
 
 
@@ -67,7 +69,6 @@ def _uvicorn(module: str) -> tuple[str, ...]:
 _NODE = (str(NODE), "server.ts")
 _PRODUCTION = {"NODE_ENV": "production"}
 _SERVE = (str(OURS), "serve")
-_QUIET = {"LOG_LEVEL": "warning"}
 _LOGGING = "Memory Mirror, with a log line per request"
 
 CONTESTANTS = (
@@ -79,9 +80,7 @@ CONTESTANTS = (
         "bare-sqlite", "bare ASGI + sqlite3 inline", "sqlite", _uvicorn("bare_sqlite"),
         is_limit=True,
     ),
-    Contestant(
-        "ours-sqlite", "**Memory Mirror**", "sqlite", _SERVE, layout="ours", environment=_QUIET
-    ),
+    Contestant("ours-sqlite", "**Memory Mirror**", "sqlite", _SERVE, layout="ours"),
     Contestant(
         "ours-logging-sqlite", _LOGGING, "sqlite", _SERVE, layout="ours", logs_requests=True
     ),
@@ -101,10 +100,7 @@ CONTESTANTS = (
         "bare-asyncpg-pool", "bare ASGI + asyncpg, its pool", "postgresql",
         _uvicorn("bare_asyncpg"), environment={"POOL": "1"},
     ),
-    Contestant(
-        "ours-postgresql", "**Memory Mirror**", "postgresql", _SERVE, layout="ours",
-        environment=_QUIET,
-    ),
+    Contestant("ours-postgresql", "**Memory Mirror**", "postgresql", _SERVE, layout="ours"),
     Contestant(
         "ours-logging-postgresql", _LOGGING, "postgresql", _SERVE, layout="ours",
         logs_requests=True,

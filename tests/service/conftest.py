@@ -145,6 +145,10 @@ def make_database(
     return lambda: PostgreSQL(server, server.create_database(template=template))
 
 
+on_sqlite = pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+
+
 @pytest.fixture(scope="module")
 def shared_database(make_database: MakeDatabase) -> Database:
     return make_database()

@@ -15,12 +15,10 @@ from prisma.errors import DataError, UniqueViolationError
 from backend.core import gathered_writes
 from backend.core.gathered_writes import GatheredCreates, GatheredUpdates, Update
 from backend.engine import in_process
-from tests.service.conftest import Database
+from tests.service.conftest import Database, on_postgresql
 from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
-
-on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
 
 COLLECTION = "/api/video-analysis/"
 

@@ -22,7 +22,7 @@ from backend.core.records import JSON_FORM
 from backend.core.search import postgresql, sqlite
 from backend.core.search.plan import Slot
 from backend.engine import JsonRecords, in_process
-from tests.service.conftest import Database, SQLite
+from tests.service.conftest import Database, SQLite, on_postgresql
 
 pytestmark = pytest.mark.anyio
 
@@ -144,7 +144,7 @@ async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
         assert "Sort" not in found
 
 
-@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_gathered_updates_find_their_records_by_id(database: Database) -> None:
     columns = ["a", "2026-03-01T00:00:00", "A dog.", "1 dog", "f", "2026-03-01T00:00:01"]
     found = plan(database, gathered_writes._UPDATE, [[each] * 2 for each in columns])

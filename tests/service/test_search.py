@@ -17,7 +17,7 @@ from backend.core.search import plan
 from backend.core.search import query as asking
 from backend.core.search.analysis import LENGTH_CLASSES, length_class
 from backend.main import create_app
-from tests.service.conftest import Database, client_of, settings_for
+from tests.service.conftest import Database, client_of, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -294,7 +294,7 @@ async def test_where_the_index_cannot_take_in_it_stays_as_it_was(
         assert own_database.indexed() == {"old", "new"}
 
 
-@pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_a_database_without_the_newest_index(own_database: Database) -> None:
     own_database.execute("DROP INDEX search_document_lengths")
     app = create_app(settings_for(own_database.url))

@@ -14,7 +14,7 @@ from backend.core.search.analysis import index_entry
 from backend.core.search.query import SQL
 from backend.engine import in_process
 from backend.main import create_app
-from tests.service.conftest import Database, client_of, settings_for
+from tests.service.conftest import Database, client_of, on_postgresql, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def test_more_than_is_taken_in_at_once(
     assert len(database.indexed()) == 2500
 
 
-@pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
+@on_sqlite
 async def test_the_parts_of_the_index_are_merged(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +129,7 @@ async def test_a_search_that_is_given_up_does_not_stop_it(
     assert database.indexed() == {"v1"}
 
 
-@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_a_transaction_that_ends_after_later_ones(own_database: Database) -> None:
     app = create_app(settings_for(own_database.url))
     row: Any = {"videoId": "late", "description": "A dog.", "searchTerms": index_entry(["A dog."])}
@@ -147,7 +147,7 @@ async def test_a_transaction_that_ends_after_later_ones(own_database: Database) 
         assert own_database.count("search_tray") == 0
 
 
-@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_a_place_in_the_notes_of_another_cluster(own_database: Database) -> None:
     own_database.execute("UPDATE search_total SET taken = '1000000000000'")  # as a dump may hold it
     app = create_app(settings_for(own_database.url))
