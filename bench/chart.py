@@ -53,8 +53,7 @@ def throughput(results: dict[str, Any], path: Path) -> None:
             bars = _bars(results, provider, operation)
             for place, (title, color, rate) in enumerate(reversed(bars)):
                 axis.barh(place, rate, color=color)
-                axis.text(rate, place, f" {rate:,.0f}", va="center", fontsize=7)
-                axis.text(0, place, f" {title}", va="center", fontsize=7)
+                axis.text(0, place, f" {title}: {rate:,.0f}", va="center", fontsize=7)
             axis.set_yticks([])
             axis.margins(x=0.25)
             axis.set_title(f"{OPERATIONS[operation]}, {DATABASES[provider]}", fontsize=9)
