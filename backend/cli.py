@@ -12,17 +12,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from backend.commands import CommandError
-
 # name: (module with configure() and run(), what `memory-mirror --help` says of it)
 COMMANDS = {
     "serve": ("backend.commands.serve", "serve the HTTP interface"),
-    "generate": ("backend.commands.generate", "render the Prisma client from schema.prisma"),
-    "validate": ("backend.commands.validate", "check schema.prisma"),
-    "format": ("backend.commands.format", "format schema.prisma"),
-    "db": ("backend.commands.db", "push, pull or execute: schema and database without migrations"),
+    "generate": ("backend.engine.cli.generate", "render the Prisma client from schema.prisma"),
+    "validate": ("backend.engine.cli.validate", "check schema.prisma"),
+    "format": ("backend.engine.cli.format", "format schema.prisma"),
+    "db": (
+        "backend.engine.cli.db",
+        "push, pull or execute: schema and database without migrations",
+    ),
     "migrate": (
-        "backend.commands.migrate",
+        "backend.engine.cli.migrate",
         "dev, deploy, status, diff, reset or resolve: migrations",
     ),
     "search": ("backend.commands.search", "find videos by words, or make the search index anew"),
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     options = parser.parse_args(words)
+    from backend.engine.cli.command_error import CommandError  # brings the engine; --help does not
+
     try:
         return int(options.run(options))
     except CommandError as error:

@@ -10,15 +10,15 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
 
-from backend.core import docs_pages, openapi, problems
-from backend.core.body_limit import BodyLimit
 from backend.core.config import Settings, load_settings
-from backend.core.cors import Cors
 from backend.core.database import DatabaseService
 from backend.core.errors import StartupError
-from backend.core.fast_lane import FastLane
 from backend.core.lifespan import PlainStartupErrors, lifespan
-from backend.core.request_log import RequestLog
+from backend.http import docs_pages, openapi, problems
+from backend.http.pipeline import FastLane
+from backend.http.steps.access_log import RequestLog
+from backend.http.steps.body_limit import BodyLimit
+from backend.http.steps.cors import Cors
 from backend.routers import context, health, lookup, names, search, stats, video_analysis
 
 

@@ -20,8 +20,8 @@ from typing import Literal
 import asyncpg
 
 from backend.core.database import DatabaseService
-from backend.core.search.analysis import index_entry
 from backend.engine.migrate import deploy
+from backend.text.entry import index_entry
 from bench.records import Row
 from tests.postgres import USER, PostgresServer
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from backend.commands import CommandError
 from backend.core.config import load_settings
 from backend.core.database import DatabaseService
 from backend.core.errors import ServiceError, StartupError
-from backend.core.filters import Filters
+from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
+from backend.records.filters import Filters
 
 T = TypeVar("T")
 

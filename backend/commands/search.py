@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from html import unescape
 
-from backend.commands import CommandError
 from backend.commands.memories import add_filters, filters_of, on_database, say_json
+from backend.engine.cli.command_error import CommandError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

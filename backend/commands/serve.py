@@ -11,10 +11,10 @@ import socket
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from backend.commands import CommandError
 from backend.core.config import load_settings
 from backend.core.errors import StartupError
-from backend.core.http_protocol import HttpProtocol
+from backend.engine.cli.command_error import CommandError
+from backend.http.server import HttpProtocol
 
 
 class Config(uvicorn.Config):

@@ -7,14 +7,14 @@ import asyncio
 import importlib.util
 from pathlib import Path
 
-from backend.commands import CommandError
-from backend.commands.generate import generate_client
-from backend.commands.prisma import environment_of
 from backend.core.config import load_settings
 from backend.core.errors import StartupError
-from backend.engine.artifact import StaleClientError, load_artifact
+from backend.engine.cli.command_error import CommandError
+from backend.engine.cli.generate import generate_client
+from backend.engine.cli.prisma import environment_of
 from backend.engine.datasource import provider_of
 from backend.engine.errors import EngineError
+from backend.engine.generate.artifact import StaleClientError, load_artifact
 from backend.engine.migrate.deploy import deploy
 from backend.engine.migrate.direct import direct_url
 from backend.engine.wasm import modules

@@ -6,10 +6,10 @@ import argparse
 
 from pydantic import TypeAdapter, ValidationError
 
-from backend.commands import CommandError
 from backend.commands.memories import on_database, say_json
-from backend.core.names import PEOPLE, TAGS, Kind
+from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Name
+from backend.records.names import PEOPLE, TAGS, Kind
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

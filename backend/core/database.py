@@ -15,7 +15,7 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.core import context, listing, names, records
+from backend.context import pack as context
 from backend.core.errors import (
     DatabaseNotReady,
     DatabaseUnavailable,
@@ -24,23 +24,20 @@ from backend.core.errors import (
     StartupError,
     VideoAnalysisNotFound,
 )
-from backend.core.filters import Filters
-from backend.core.reader import Reader
-from backend.core.search.dialect import Provider
-from backend.core.search.query import SQL, Search
-from backend.core.search.reindex import is_behind, reindex
-from backend.core.search.upkeep import Upkeep
-from backend.core.stats import stats
-from backend.core.writer import Writer
-from backend.engine import in_process
+from backend.engine import Provider, in_process
 from backend.models.context import ContextPack, ContextRequest
 from backend.models.names import NameCount, NamePage
-from backend.models.schemas import (
-    VideoAnalysis,
-    VideoAnalysisCreate,
-    VideoAnalysisPatch,
-)
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, VideoAnalysisPatch
 from backend.models.stats import Stats
+from backend.records import listing, names
+from backend.records import record as records
+from backend.records.filters import Filters
+from backend.records.reader import Reader
+from backend.records.stats import stats
+from backend.records.writer import Writer
+from backend.search.indexer import Upkeep
+from backend.search.reindex import is_behind, reindex
+from backend.search.searcher import SQL, Search
 
 if TYPE_CHECKING:
     from prisma import Prisma

@@ -7,9 +7,10 @@ cuid(), now()         an id and a time as the engine makes them
 
 from __future__ import annotations
 
-from .client import in_process
-from .json_records import JsonRecords
+from .client.in_process import in_process
+from .client.json_records import JsonRecords
 from .plan import JsonForm
 from .plan.generators import cuid, now
+from .provider import Provider
 
-__all__ = ["JsonForm", "JsonRecords", "cuid", "in_process", "now"]
+__all__ = ["JsonForm", "JsonRecords", "Provider", "cuid", "in_process", "now"]

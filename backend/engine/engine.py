@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statement
 from .errors import DriverError, EngineError, user_facing
-from .literals import json_text
 from .metrics import Metrics
-from .parameters import ParameterGraph
 from .plan import JsonForm, Plan, Single, lower_plan
+from .plan.cache import PlanCache
 from .plan.generators import now
+from .plan.store import PlanStore
 from .plan.values import NOW, Scope
-from .plan_store import PlanStore
-from .plans import PlanCache
-from .protocol import ACTIONS, READS, Fields, ModelFields, RequestBuilder
+from .protocol.literals import json_text
+from .protocol.parameters import ParameterGraph
+from .protocol.request import ACTIONS, READS, ModelFields, RequestBuilder
+from .protocol.values import Fields
 from .transactions import TransactionManager
 
 if TYPE_CHECKING:

@@ -10,15 +10,8 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from backend.core.filters import Filters
-from backend.models.metadata import (
-    Country,
-    EventType,
-    Location,
-    Mood,
-    Name,
-    RecordedDate,
-)
+from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
+from backend.records.filters import Filters
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from backend.core.openapi import problems
-from backend.core.route import ApiRoute
+from backend.http.openapi import problems
+from backend.http.routes import ApiRoute
 from backend.models.schemas import Health
 from backend.routers.dependencies import Database
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.core.json_answer import JsonAnswer
-from backend.core.openapi import problems
-from backend.core.route import ApiRoute
+from backend.http.openapi import problems
+from backend.http.response import JsonAnswer
+from backend.http.routes import ApiRoute
 from backend.models.schemas import Lookup, LookupResult
 from backend.routers.dependencies import Database
 

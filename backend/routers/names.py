@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.core.names import PEOPLE, TAGS, Kind
-from backend.core.openapi import problems
-from backend.core.route import ApiRoute
+from backend.http.openapi import problems
+from backend.http.routes import ApiRoute
 from backend.models.metadata import Name
 from backend.models.names import Merge, NameCount, NamePage, Rename
 from backend.models.schemas import Limit
+from backend.records.names import PEOPLE, TAGS, Kind
 from backend.routers.dependencies import Database
 from backend.routers.paging import LINK, Cursor, link_next
 

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from backend.core.json_answer import JsonAnswer
-from backend.core.openapi import problems
-from backend.core.route import ApiRoute
-from backend.core.search.query import LONGEST
+from backend.http.openapi import problems
+from backend.http.response import JsonAnswer
+from backend.http.routes import ApiRoute
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
 from backend.routers.paging import LINK, Cursor, link_next
+from backend.search.searcher import LONGEST
 
 PATH = "/api/search"
 

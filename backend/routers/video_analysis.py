@@ -6,11 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from backend.core import records
-from backend.core.json_answer import JsonAnswer
-from backend.core.listing import Order
-from backend.core.openapi import merge_patch_body, problems
-from backend.core.route import ApiRoute
+from backend.http.openapi import merge_patch_body, problems
+from backend.http.response import JsonAnswer
+from backend.http.routes import ApiRoute
 from backend.models.schemas import (
     Limit,
     VideoAnalysis,
@@ -20,6 +18,8 @@ from backend.models.schemas import (
     VideoAnalysisUpdate,
     VideoId,
 )
+from backend.records import record as records
+from backend.records.listing import Order
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
 from backend.routers.paging import LINK, Cursor, link_next

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from backend.engine.generate import generate
+from backend.engine.generate.generate import generate
 
 
 @lru_cache

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.engine.artifact import StaleClientError, load_artifact
-from backend.engine.generate import generate
+from backend.engine.generate.artifact import StaleClientError, load_artifact
+from backend.engine.generate.generate import generate
 from backend.engine.wasm.packages import PackagesMissingError, locate
 from tests.engine.wasm.schemas import BLOG
 

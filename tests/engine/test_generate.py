@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.artifact import StaleClientError, load_artifact
-from backend.engine.generate import GenerateError, generate
+from backend.engine.generate.artifact import StaleClientError, load_artifact
+from backend.engine.generate.generate import GenerateError, generate
 from backend.engine.wasm.packages import locate
 from backend.engine.wasm.schema import SchemaError
 from tests.engine.wasm.schemas import BLOG

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from backend.engine import in_process, plan_store, plans
-from backend.engine.plan_store import PlanStore
+from backend.engine import in_process
+from backend.engine.plan import cache as plans
+from backend.engine.plan import store as plan_store
+from backend.engine.plan.store import PlanStore
 from tests.engine.sqlite_types import stored
 
 pytestmark = pytest.mark.anyio

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from backend.engine.client.package import GeneratedPackage
 from backend.engine.errors import EngineError
-from backend.engine.generate import load_artifact
-from backend.engine.package import GeneratedPackage
-from backend.engine.parameters import ParameterGraph
-from backend.engine.protocol import Request, RequestBuilder
+from backend.engine.generate.generate import load_artifact
+from backend.engine.protocol.parameters import ParameterGraph
+from backend.engine.protocol.request import Request, RequestBuilder
 from tests.engine.generated import generated_package
 from tests.engine.sqlite_types import SCHEMA
 

@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.core.config import Settings
-from backend.core.search import postgresql, sqlite
 from backend.engine.migrate import deploy
 from backend.main import create_app
+from backend.search import postgresql, sqlite
 from tests.postgres import PostgresServer
 
 SCHEMA = Path(__file__).parents[2] / "prisma" / "schema.prisma"

@@ -7,7 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.search.analysis import term_of, terms, words
+from backend.text.analysis import term_of, terms, words
 
 WORDS = st.text(string.ascii_letters + string.digits + string.punctuation + " \t\n\x00\x1f\x7f'")
 

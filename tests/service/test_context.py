@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.core.context import count
+from backend.context.pack import count
 
 pytestmark = pytest.mark.anyio
 

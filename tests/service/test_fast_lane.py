@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend.core.direct_call import DirectCall
+from backend.http.endpoint import DirectCall
 from backend.main import create_app
 from tests.service.conftest import MakeDatabase, client_of, settings_for
 from tests.service.test_bad_input import BODIES, COLLECTION, JSON, text

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.core.search import query as asking
+from backend.search import searcher as asking
 from tests.service.conftest import Database
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,9 @@ import pytest
 from prisma import Prisma
 from prisma.errors import DataError, UniqueViolationError
 
-from backend.core import gathered_writes
-from backend.core.gathered_writes import GatheredCreates, GatheredUpdates, Update
 from backend.engine import in_process
+from backend.records import batches as gathered_writes
+from backend.records.batches import GatheredCreates, GatheredUpdates, Update
 from tests.service.conftest import Database, on_postgresql
 from tests.statements import statements
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.core.search.analysis import length_class
 from backend.engine.migrate import deploy
 from backend.main import create_app
+from backend.text.entry import length_class
 from tests.postgres import PostgresServer
 from tests.service.conftest import (
     SCHEMA,

@@ -67,7 +67,7 @@ async def test_a_line_of_json_per_request(
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
         assert record["duration_ms"] > 0
         assert record["bytes"] > 0
-        assert record["logger"] == "backend.core.request_log"
+        assert record["logger"] == "backend.http.steps.access_log"
 
 
 async def test_a_line_of_text_per_request(
@@ -80,7 +80,7 @@ async def test_a_line_of_text_per_request(
         log_format="text",
     )
     assert re.fullmatch(
-        r"\S+Z INFO    backend.core.request_log: request method=GET "
+        r"\S+Z INFO    backend.http.steps.access_log: request method=GET "
         r"route=/api/video-analysis/{video_id} path=/api/video-analysis/no-such status=404 "
         r"duration_ms=[0-9.]+ bytes=\d+ request_id=r1",
         line,

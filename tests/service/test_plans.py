@@ -14,14 +14,14 @@ import pytest
 from prisma import Prisma
 from prisma.models import VideoAnalysis
 
-from backend.core import gathered_writes
-from backend.core.filters import Filters
-from backend.core.listing import Order, Place, statements
-from backend.core.reader import RELATED
-from backend.core.records import JSON_FORM
-from backend.core.search import postgresql, sqlite
-from backend.core.search.plan import Slot
 from backend.engine import JsonRecords, in_process
+from backend.records import batches as gathered_writes
+from backend.records.filters import Filters
+from backend.records.listing import Order, Place, statements
+from backend.records.reader import RELATED
+from backend.records.record import JSON_FORM
+from backend.search import postgresql, sqlite
+from backend.search.candidates import Slot
 from tests.service.conftest import Database, SQLite, on_postgresql
 
 pytestmark = pytest.mark.anyio

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.core.search import plan
-from backend.core.search import query as asking
-from backend.core.search.analysis import LENGTH_CLASSES, length_class
 from backend.main import create_app
+from backend.search import candidates as plan
+from backend.search import searcher as asking
+from backend.text.entry import LENGTH_CLASSES, length_class
 from tests.service.conftest import Database, client_of, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio
@@ -376,7 +376,7 @@ async def test_a_wrong_question_is_a_422(client: httpx.AsyncClient, query: str) 
 @pytest.mark.usefixtures("videos")
 async def test_a_forged_cursor_is_refused_or_harmless(client: httpx.AsyncClient) -> None:
     from backend.core import cursors
-    from backend.core.filters import Filters
+    from backend.records.filters import Filters
 
     query = f"search family {Filters().digest()}"
     for slots in (

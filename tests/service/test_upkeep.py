@@ -9,11 +9,11 @@ import httpx
 import pytest
 from prisma import Prisma
 
-from backend.core.search import upkeep
-from backend.core.search.analysis import index_entry
-from backend.core.search.query import SQL
 from backend.engine import in_process
 from backend.main import create_app
+from backend.search import indexer as upkeep
+from backend.search.searcher import SQL
+from backend.text.entry import index_entry
 from tests.service.conftest import Database, client_of, on_postgresql, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio

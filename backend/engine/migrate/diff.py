@@ -17,14 +17,7 @@ from .adapters.binding import Open
 from .config import MigrateConfig
 from .databases.database import Database, Log, explained
 from .databases.nothing import NoDatabase
-from .engine import (
-    SchemaEngine,
-    diff_empty,
-    diff_main,
-    diff_migrations,
-    diff_schema,
-    diff_shadow,
-)
+from .engine import SchemaEngine, diff_empty, diff_main, diff_migrations, diff_schema, diff_shadow
 from .external import find_external
 from .folder import MigrationFolder, locked_provider
 from .project import read_schema

@@ -17,11 +17,7 @@ from ..errors import EngineError
 from .cancellation import to_the_end
 from .databases import postgresql
 from .databases.database import Log
-from .embedded_postgres import (
-    EmbeddedPostgres,
-    MissingBinariesError,
-    server_folder,
-)
+from .embedded_postgres import EmbeddedPostgres, MissingBinariesError, server_folder
 from .project import Project
 from .target import parse_target
 

@@ -18,7 +18,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 from . import javascript as js
-from .imports import VALUES, Bindings
+from .bindings import Bindings
+from .imports import VALUES
 from .instance import Instance
 from .javascript import UNDEFINED, JSObject, ThrownError
 from .modules import LoadedModule

@@ -8,8 +8,8 @@ from typing import Any
 
 import wasmtime
 
+from .bindings import Bindings, bind
 from .glue import Glue, GlueFunction
-from .imports import VALUES, Bindings, bind
 from .javascript import UNDEFINED, BigInt, ThrownError
 from .modules import LoadedModule
 
@@ -27,7 +27,7 @@ class Instance:
     instance refuses all further calls (`is_poisoned`).
     """
 
-    def __init__(self, loaded: LoadedModule, tables: Sequence[Bindings] = (VALUES,)) -> None:
+    def __init__(self, loaded: LoadedModule, tables: Sequence[Bindings]) -> None:
         self.is_poisoned = False
         self.panic_message: str | None = None
         self._lock = threading.RLock()

@@ -29,8 +29,8 @@ from pathlib import Path
 
 import wasmtime
 
-from ..private_folder import cache_folder as engine_cache
-from ..private_folder import open_private
+from ..cache_folder import cache_folder as engine_cache
+from ..cache_folder import open_private
 from .glue import find_glue
 
 Log = Callable[[str], None]

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from .imports import VALUES
 from .instance import Instance
 from .modules import LoadedModule
 
@@ -41,7 +42,7 @@ class RenewingInstance(Generic[Started]):
             self._give_back()
 
     def _open(self) -> None:
-        self._instance = Instance(self._loaded)
+        self._instance = Instance(self._loaded, (VALUES,))
         self._give_back = weakref.finalize(self, self._instance.close)
         self._give_back.atexit = False
         try:

@@ -8,11 +8,7 @@ import asyncpg
 import pytest
 from asyncpg import exceptions
 
-from backend.engine.drivers.postgresql.errors import (
-    FAILURES,
-    translate,
-    translate_connecting,
-)
+from backend.engine.drivers.postgresql.errors import FAILURES, translate, translate_connecting
 from backend.engine.errors import DriverError, user_facing
 from tests.engine.drivers import programs
 from tests.engine.drivers.conftest import OpenDriver

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from backend import cli
-from backend.commands import prisma
 from backend.core.config import Settings
+from backend.engine.cli import prisma
 from tests.engine.migrate.project import Project
 from tests.engine.migrate.test_dev import USER
 
@@ -176,7 +176,7 @@ def test_a_person_may_say_yes_or_no(
     answers = iter(["n", "yes", "no", "y", "", "y", "name it"])
     monkeypatch.setattr("builtins.input", lambda question: next(answers))
     for module in ("migrate", "migrate_dev", "db"):
-        monkeypatch.setattr(f"backend.commands.{module}.is_interactive", lambda: True)
+        monkeypatch.setattr(f"backend.engine.cli.{module}.is_interactive", lambda: True)
     assert terminal.run("migrate", "reset") == 130
     assert len(project.query('SELECT * FROM "User"')) == 1
     assert terminal.run("migrate", "reset") == 0

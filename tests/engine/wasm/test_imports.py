@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from backend.engine.wasm.bindings import UnknownImportError
 from backend.engine.wasm.compiler import QueryCompiler, module_file
 from backend.engine.wasm.glue import Glue, find_glue
-from backend.engine.wasm.imports import UnknownImportError
+from backend.engine.wasm.imports import VALUES
 from backend.engine.wasm.instance import Instance
 from backend.engine.wasm.modules import LoadedModule, load
 from backend.engine.wasm.schema import without_connection
@@ -51,7 +52,7 @@ def test_every_import_of_the_modules_is_bound(packages: Path) -> None:
         module_file(packages, "postgresql"),
         packages / "@prisma/prisma-schema-wasm/src/prisma_schema_build_bg.wasm",
     ):
-        Instance(load(wasm)).close()
+        Instance(load(wasm), (VALUES,)).close()
 
 
 def test_an_import_that_the_glue_lacks_is_named(
@@ -60,7 +61,7 @@ def test_an_import_that_the_glue_lacks_is_named(
     name = _name(Glue(compiler_module.glue.read_text()), "const ret = new Map(); return ret;")
     changed = _with_glue(compiler_module, tmp_path, f"function {name}(", "function another(")
     with pytest.raises(UnknownImportError, match=f"{name} is not in"):
-        Instance(changed)
+        Instance(changed, (VALUES,))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_an_import_whose_glue_has_changed_is_named(
     compiler_module: LoadedModule, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     with pytest.raises(UnknownImportError, match=message):
-        Instance(_with_glue(compiler_module, tmp_path, old, new))
+        Instance(_with_glue(compiler_module, tmp_path, old, new), (VALUES,))
 
 
 def test_rehashed_names_bind_by_what_they_do(packages: Path, tmp_path: Path, cache: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 import wasmtime
 
 from backend.engine.wasm import modules
-from backend.engine.wasm.imports import UnknownImportError
+from backend.engine.wasm.bindings import UnknownImportError
+from backend.engine.wasm.imports import VALUES
 from backend.engine.wasm.instance import Instance, WasmPanicError
 from backend.engine.wasm.javascript import UNDEFINED, BigInt, ThrownError
 from backend.engine.wasm.modules import LoadedModule
@@ -23,7 +24,7 @@ def schema_module(packages: Path) -> LoadedModule:
 
 
 def test_a_panic_is_named_and_poisons_the_instance(schema_module: LoadedModule) -> None:
-    instance = Instance(schema_module)
+    instance = Instance(schema_module, (VALUES,))
     with pytest.raises(WasmPanicError, match="panicked at"):
         instance.call("debug_panic")
     assert instance.is_poisoned
@@ -43,7 +44,7 @@ def test_an_exception_of_the_host_comes_out_as_it_is(
 
     # Bound when the instance is made: the import that makes an Error of a text.
     monkeypatch.setattr(Instance, "text", interrupt)
-    instance = Instance(schema_module)
+    instance = Instance(schema_module, (VALUES,))
     with pytest.raises(StopNowError):
         instance.call_fallible("get_dmmf", *instance.put_text("no JSON"))
     assert instance.is_poisoned
@@ -51,7 +52,7 @@ def test_an_exception_of_the_host_comes_out_as_it_is(
 
 
 def test_a_thrown_error_leaves_the_instance_sound(schema_module: LoadedModule) -> None:
-    instance = Instance(schema_module)
+    instance = Instance(schema_module, (VALUES,))
     for _ in range(3):
         with pytest.raises(ThrownError):
             instance.call_fallible("validate", *instance.put_text('{"prismaSchema": "model {"}'))
@@ -61,7 +62,7 @@ def test_a_thrown_error_leaves_the_instance_sound(schema_module: LoadedModule) -
 
 
 def test_a_closed_instance_says_so(schema_module: LoadedModule) -> None:
-    instance = Instance(schema_module)
+    instance = Instance(schema_module, (VALUES,))
     instance.close()
     instance.close()
     with pytest.raises(RuntimeError, match="is closed"):
@@ -69,7 +70,7 @@ def test_a_closed_instance_says_so(schema_module: LoadedModule) -> None:
 
 
 def test_lone_surrogates_arrive_as_in_javascript(schema_module: LoadedModule) -> None:
-    instance = Instance(schema_module)
+    instance = Instance(schema_module, (VALUES,))
     where = instance.put_text("a\ud800b😀")
     assert instance.text(*where) == "a\ufffdb😀"
     instance.close()
@@ -77,12 +78,12 @@ def test_lone_surrogates_arrive_as_in_javascript(schema_module: LoadedModule) ->
 
 def test_fifty_opens_leak_nothing(schema_module: LoadedModule) -> None:
     process = psutil.Process()
-    Instance(schema_module).close()
+    Instance(schema_module, (VALUES,)).close()
     gc.collect()
     before = (process.num_fds(), process.num_threads())
     opened = []
     for _ in range(50):
-        instance = Instance(schema_module)
+        instance = Instance(schema_module, (VALUES,))
         instance.take_text(*instance.call("preview_features"))
         instance.close()
         opened.append(weakref.ref(instance))
@@ -183,7 +184,7 @@ def small_module(tmp_path: Path, schema_module: LoadedModule, cache: Path) -> Lo
 
 
 def test_an_error_that_rust_expects_is_stored_for_it(small_module: LoadedModule) -> None:
-    instance = Instance(small_module)
+    instance = Instance(small_module, (VALUES,))
     assert instance.call("get", {"a": "found"}, "a") == "found"
     assert instance.call("get", None, "a") is UNDEFINED
     stored = instance.call("stored")
@@ -196,18 +197,18 @@ def test_an_import_that_the_glue_lacks_is_named(small_module: LoadedModule) -> N
     text = small_module.glue.read_text()
     small_module.glue.write_text(text.replace("__wbg_same_1", "__wbg_same_2"))
     with pytest.raises(UnknownImportError, match="the import __wbg_same_1 is not in"):
-        Instance(small_module)
+        Instance(small_module, (VALUES,))
 
 
 def test_a_missing_helper_is_named(small_module: LoadedModule) -> None:
     text = small_module.glue.read_text()
     small_module.glue.write_text(text.replace(HANDLE_ERROR, ""))
     with pytest.raises(UnknownImportError, match="__wbg_get_1 uses the glue's helper handleError"):
-        Instance(small_module)
+        Instance(small_module, (VALUES,))
 
 
 def test_values_cross_the_border_as_in_javascript(small_module: LoadedModule) -> None:
-    instance = Instance(small_module)
+    instance = Instance(small_module, (VALUES,))
     assert type(instance.call("same", 2**62)) is BigInt
     assert instance.call("is_undefined", UNDEFINED) == 1
     assert instance.call("is_undefined", None) == 0
@@ -219,7 +220,7 @@ def test_threads_do_not_take_each_others_errors(small_module: LoadedModule) -> N
     taken: list[tuple[str, str]] = []
 
     def throw(mine: str) -> None:
-        instance = Instance(small_module)
+        instance = Instance(small_module, (VALUES,))
         instance.write(0, mine.encode())
         for _ in range(300):
             try:

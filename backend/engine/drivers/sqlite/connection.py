@@ -17,16 +17,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from ...errors import DriverError
-from ..driver import (
-    Decoder,
-    Driver,
-    FieldType,
-    IsolationLevel,
-    Rows,
-    Start,
-    Statement,
-    Transaction,
-)
+from ..driver import Decoder, Driver, FieldType, IsolationLevel, Rows, Start, Statement, Transaction
 from . import values
 from .checkpoints import LONGEST_LOG, Checkpoints
 from .errors import translate

@@ -10,12 +10,7 @@ from ...drivers.postgresql.connect import quoted
 from ...drivers.postgresql.url import PostgreSQLSettings
 from ...errors import EngineError
 from ..cancellation import to_the_end
-from .postgresql import (
-    PostgresqlDatabase,
-    connect,
-    create_database,
-    drop_database,
-)
+from .postgresql import PostgresqlDatabase, connect, create_database, drop_database
 
 
 class ShadowDatabase(PostgresqlDatabase):

@@ -1,0 +1,28 @@
+"""`in_process`: a generated client, of either interface, on this engine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .client import AsyncBatch, AsyncClient, ClientT, InProcessClient
+from .package import GeneratedPackage
+from .sync_client import sync_client
+
+
+def in_process(client: type[ClientT]) -> type[ClientT]:
+    """The generated client class, running on the engine in this process.
+
+    `client` is the class `Prisma` of a generated package, of either interface."""
+    package = GeneratedPackage(client)
+    base: Any = client
+    if not asyncio.iscoroutinefunction(base.connect):
+        return sync_client(client, package)
+    batch = type("Batch", (AsyncBatch, package.client.Batch), {})
+    members = {
+        "__doc__": client.__doc__,
+        "__module__": client.__module__,
+        "_package": package,
+        "_batch": batch,
+    }
+    return type(client.__name__, (AsyncClient, InProcessClient, client), members)

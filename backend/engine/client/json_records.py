@@ -1,0 +1,128 @@
+"""Records as JSON has them, for programs that hand them on.
+
+The generated client makes a pydantic model of each record, which costs more than reading it. Here
+a record is a dict, under the keys and in the order of a `JsonForm`, with values that JSON can hold.
+
+    form = JsonForm({"id": "id", "createdAt": "created_at"})
+    rows = await JsonRecords(db, models.User, form).find_many(take=100)
+    [{"id": "c1", "created_at": "2026-03-01T09:30:00.125Z"}, ...]
+
+As Prisma Client for TypeScript does, `find_unique` gathers the calls of one turn of the event loop
+and asks for all their records in one query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from ..plan import JsonForm
+
+Record = dict[str, Any]
+Waiting = dict[str, list["asyncio.Future[Record | None]"]]
+"""Who waits for the record of each value."""
+
+_MOST_AT_ONCE = 64
+
+
+class JsonRecords:
+    """`client` is of `in_process`, with the asyncio interface; `model` one of its model classes.
+
+    The methods are those of the generated client, without `include`, and raise its errors."""
+
+    def __init__(self, client: Any, model: type, form: JsonForm) -> None:
+        self._client = client
+        self._model = model
+        self._form = form
+        self._selection = list(form.keys)  # what it does not name need not be read
+        self._waiting: dict[str, Waiting] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def find_unique(self, where: Mapping[str, Any]) -> Record | None:
+        if len(where) == 1 and self._client._tx_id is None:
+            [(field, value)] = where.items()
+            if isinstance(value, str) and field in self._form.keys:
+                return await self._gathered(field, value)
+        return await self._find_unique(where)
+
+    async def find_many(
+        self,
+        *,
+        take: int | None = None,
+        skip: int | None = None,
+        where: Any = None,
+        order: Any = None,
+    ) -> list[Record]:
+        arguments = {"take": take, "skip": skip, "where": where, "order_by": order}
+        found: list[Record] = await self._call("find_many", arguments)
+        return found
+
+    async def _find_unique(self, where: Mapping[str, Any]) -> Record | None:
+        found: Record | None = await self._call("find_unique", {"where": where})
+        return found
+
+    async def _call(self, method: str, arguments: dict[str, Any]) -> Any:
+        client = self._client
+        return await client._engine.call(
+            method, arguments, self._model, self._selection, client._tx_id, self._form
+        )
+
+    # Gathering
+
+    def _gathered(self, field: str, value: str) -> asyncio.Future[Record | None]:
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting.get(field)
+        if waiting is None or len(waiting) == _MOST_AT_ONCE:
+            waiting = self._waiting[field] = {}
+            # In the turn after the next, so that requests which have come meanwhile join in.
+            loop.call_soon(loop.call_soon, self._start, field, waiting)
+        future: asyncio.Future[Record | None] = loop.create_future()
+        waiting.setdefault(value, []).append(future)
+        return future
+
+    def _start(self, field: str, waiting: Waiting) -> None:
+        if self._waiting.get(field) is waiting:
+            del self._waiting[field]
+        task = asyncio.get_running_loop().create_task(self._answer(field, waiting))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _answer(self, field: str, waiting: Waiting) -> None:
+        try:
+            found = await self._find_each(field, list(waiting))
+        except asyncio.CancelledError:
+            for future in chain.from_iterable(waiting.values()):
+                future.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001  raised where the record is waited for
+            if len(waiting) == 1:
+                for future in chain.from_iterable(waiting.values()):
+                    if not future.done():
+                        future.set_exception(error)
+                return
+            # One value may be to blame: each is asked for by itself, and told of its own error.
+            for value, futures in waiting.items():
+                await self._answer(field, {value: futures})
+        else:
+            for value, futures in waiting.items():
+                record = found.get(value)
+                for future in futures:
+                    if not future.done():
+                        future.set_result(None if record is None else record.copy())
+
+    async def _find_each(self, field: str, values: list[str]) -> dict[str, Record | None]:
+        if len(values) == 1:
+            return {values[0]: await self._find_unique({field: values[0]})}
+        # Repeated up to a power of two: a statement for each number would push out others.
+        repeats = [values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))
+        key = self._form.keys[field]
+        records = await self.find_many(where={field: {"in": values + repeats}})
+        found: dict[str, Record | None] = {record[key]: record for record in records}
+        missing = [value for value in values if value not in found]
+        if missing:
+            # There are none, or the column compares in another way than Python (citext, NOCASE).
+            each = [self._find_unique({field: value}) for value in missing]
+            found.update(zip(missing, await asyncio.gather(*each), strict=True))
+        return found

@@ -1,0 +1,64 @@
+"""/docs and /redoc from files of an installed package: no page asks another host for anything."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import FileResponse, HTMLResponse
+
+from backend.http.routes import ApiRoute
+
+ASSETS = "/docs/assets"
+
+
+def install(app: FastAPI) -> None:
+    for route in router.routes:
+        app.router.routes.append(route)
+    app.mount(ASSETS, StaticFiles(directory=_asset_folder()), name="docs-assets")
+
+
+router = APIRouter(route_class=ApiRoute, include_in_schema=False)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+async def swagger_ui(request: Request) -> HTMLResponse:
+    root = request.scope.get("root_path", "")
+    return get_swagger_ui_html(
+        openapi_url=root + request.app.openapi_url,
+        title=request.app.title,
+        swagger_js_url=f"{root}{ASSETS}/swagger/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{ASSETS}/swagger/swagger-ui.css",
+        swagger_favicon_url=f"{root}{ASSETS}/fastapi/favicon.png",
+        swagger_ui_parameters={"tryItOutEnabled": True, "displayRequestDuration": True},
+    )
+
+
+@router.get("/redoc", response_class=HTMLResponse)
+async def redoc(request: Request) -> HTMLResponse:
+    root = request.scope.get("root_path", "")
+    return get_redoc_html(
+        openapi_url=root + request.app.openapi_url,
+        title=request.app.title,
+        redoc_js_url=f"{root}{ASSETS}/redoc/redoc.standalone.js",
+        redoc_favicon_url=f"{root}{ASSETS}/fastapi/favicon.png",
+        with_google_fonts=False,
+    )
+
+
+# ReDoc asks for its logo at its page's address and this; the page may have its slash.
+@router.get("/redoc/logo-mini.svg")
+@router.get("/redoc//logo-mini.svg")
+async def redoc_logo() -> FileResponse:
+    return FileResponse(_asset_folder() / "redoc" / "logo-mini.svg")
+
+
+def _asset_folder() -> Path:
+    # Found without an import: the package would bring its own way of serving them.
+    package = find_spec("fastapi_standalone_docs")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("static")

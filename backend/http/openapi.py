@@ -1,0 +1,243 @@
+"""The OpenAPI document: what every operation says alike, written once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from backend.http.problems import MEDIA_TYPE, TYPE_PREFIX
+
+DESCRIPTION = """\
+Stores the descriptions of videos and finds them again.
+
+**Paths** answer the same with and without their trailing slash.
+
+**Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents, \
+`application/problem+json`. `detail` is always a string; a 422 lists the place and the reason of \
+each error in `errors`. Programs can tell errors apart by `type`.
+
+**Every answer** carries an `X-Request-ID`, the request's own or a new one; the log tells more \
+under it.
+"""
+
+TAGS = [
+    {"name": "Video analysis", "description": "The description of each video, by the video's id."},
+    {"name": "Search", "description": "Finding videos, and what there is to find."},
+    {"name": "Tags and people", "description": "The names that videos have."},
+    {"name": "Server", "description": "The server itself."},
+]
+
+_PROBLEM = {
+    "title": "Problem",
+    "description": "What went wrong, as RFC 9457 has it.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "description": "The kind of error."},
+        "title": {"type": "string", "description": "The kind of error, for people."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What is wrong in this case."},
+        "instance": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The path of the request.",
+        },
+        "errors": {
+            "type": "array",
+            "description": "Of a 422: each error.",
+            "items": {
+                "type": "object",
+                "required": ["loc", "msg", "type"],
+                "properties": {
+                    "loc": {
+                        "type": "array",
+                        "description": "The place: body, query or path, then the way down.",
+                        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                    },
+                    "msg": {"type": "string", "description": "The reason."},
+                    "type": {"type": "string", "description": "The reason, for programs."},
+                },
+            },
+        },
+    },
+}
+
+_REQUEST_ID = {
+    "description": "The id of this request in the log.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+
+_EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
+    400: (
+        "The connection was closed before the body was complete.",
+        {
+            "type": TYPE_PREFIX + "request-incomplete",
+            "title": "Request incomplete",
+            "detail": "The connection was closed before the body was complete.",
+        },
+    ),
+    404: (
+        "No video with this id is stored.",
+        {
+            "type": TYPE_PREFIX + "video-analysis-not-found",
+            "title": "Video analysis not found",
+            "detail": "Video analysis not found for video_id: 6789abcd-beach-day",
+        },
+    ),
+    409: (
+        "A video with this id is stored already.",
+        {
+            "type": TYPE_PREFIX + "video-analysis-exists",
+            "title": "Video analysis exists",
+            "detail": "Video analysis already exists for video_id: 6789abcd-beach-day",
+        },
+    ),
+    413: (
+        "The body is too large. It is not read to its end.",
+        {
+            "type": TYPE_PREFIX + "body-too-large",
+            "title": "Body too large",
+            "detail": "The body may have at most 1048576 bytes.",
+        },
+    ),
+    415: (
+        "The body is not sent as JSON.",
+        {
+            "type": TYPE_PREFIX + "unsupported-media-type",
+            "title": "Unsupported media type",
+            "detail": "The body must be sent as Content-Type: application/json.",
+        },
+    ),
+    422: (
+        "The request does not say what it must: each error's place and reason.",
+        {
+            "type": TYPE_PREFIX + "invalid-request",
+            "title": "Invalid request",
+            "detail": "query.verbose: Unknown query parameter",
+            "errors": [
+                {
+                    "loc": ["query", "verbose"],
+                    "msg": "Unknown query parameter",
+                    "type": "extra_forbidden",
+                }
+            ],
+        },
+    ),
+    500: (
+        "An unexpected error.",
+        {
+            "type": "about:blank",
+            "title": "Internal Server Error",
+            "detail": "An unexpected error. The log tells more under this answer's X-Request-ID.",
+        },
+    ),
+    503: (
+        "The database does not answer.",
+        {
+            "type": TYPE_PREFIX + "database-unavailable",
+            "title": "Database unavailable",
+            "detail": "The database does not answer. Try again shortly.",
+        },
+    ),
+}
+
+
+def problems(*statuses: int, instance: str) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: these problems, and those that every operation can answer."""
+    return {status: _problem(status, instance) for status in sorted({*statuses, 422, 500, 503})}
+
+
+def merge_patch_body(schema: str) -> dict[str, Any]:
+    """For a route's `openapi_extra`: its JSON body may also be called what it is."""
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"requestBody": {"content": {"application/merge-patch+json": reference}}}
+
+
+def install(app: FastAPI, *, max_description_length: int) -> None:
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _complete(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    description=app.description,
+                    routes=app.routes,
+                    tags=app.openapi_tags,
+                ),
+                max_description_length,
+            )
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _complete(document: dict[str, Any], max_description_length: int) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    schemas["Problem"] = _PROBLEM
+    for name in ("VideoAnalysisCreate", "VideoAnalysisUpdate"):
+        schemas[name]["properties"]["description"]["maxLength"] = max_description_length
+    for choice in schemas["VideoAnalysisPatch"]["properties"]["description"]["anyOf"]:
+        if choice["type"] == "string":
+            choice["maxLength"] = max_description_length
+    for schema in schemas.values():
+        for each in schema.get("properties", {}).values():
+            _lift(each)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                _say_what_is_given(parameter["schema"])
+            for response in operation["responses"].values():
+                response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
+    return document
+
+
+def _lift(schema: dict[str, Any]) -> None:
+    """Of what may be null: description and examples stand with the choice; show them above it."""
+    for choice in schema.get("anyOf", ()):
+        for key in ("description", "examples"):
+            if key in choice:
+                schema.setdefault(key, choice[key])
+
+
+def _say_what_is_given(schema: dict[str, Any]) -> None:
+    """A query parameter may be left out, but not be null."""
+    choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        for key, value in choices[0].items():
+            schema.setdefault(key, value)
+    examples = schema.get("items", {}).get("examples")
+    if examples:
+        schema.setdefault("examples", [examples])
+
+
+def _problem(status: int, instance: str) -> dict[str, Any]:
+    description, example = _EXAMPLES[status]
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": {
+                    "type": example["type"],
+                    "title": example["title"],
+                    "status": status,
+                    "detail": example["detail"],
+                    "instance": instance,
+                    **({"errors": example["errors"]} if "errors" in example else {}),
+                },
+            }
+        },
+    }
+    if status == 503:
+        response["headers"] = {
+            "Retry-After": {
+                "description": "Seconds to wait before the next try.",
+                "required": True,
+                "schema": {"type": "integer"},
+            }
+        }
+    return response

@@ -1,0 +1,83 @@
+"""Records, read as they are answered: the rows of video_analysis, completed by their relations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from backend.engine import JsonRecords, Provider
+from backend.records.record import JSON_FORM, Answer
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+# One row of JSON for all: rows of tags, people and segments would cost several times as much. Times
+# as text, because JSON has 15 digits of a number from SQLite, and no ".0" from PostgreSQL.
+RELATED: dict[Provider, str] = {
+    "sqlite": """
+        SELECT json_group_array(json_array(
+            v.value,
+            json((SELECT json_group_array(tag_name) FROM (
+                SELECT tag_name FROM video_tag WHERE analysis_id = v.value ORDER BY position))),
+            json((SELECT json_group_array(person_name) FROM (
+                SELECT person_name FROM video_person WHERE analysis_id = v.value
+                ORDER BY position))),
+            json((SELECT json_group_array(json_array(quote("start"), quote("end"), text)) FROM (
+                SELECT "start", "end", text FROM segment WHERE analysis_id = v.value
+                ORDER BY position)))
+        )) AS related FROM json_each(?) AS v
+    """,
+    "postgresql": """
+        SELECT json_agg(json_build_array(
+            v.id,
+            (SELECT json_agg(tag_name ORDER BY position) FROM video_tag WHERE analysis_id = v.id),
+            (SELECT json_agg(person_name ORDER BY position) FROM video_person
+                WHERE analysis_id = v.id),
+            (SELECT json_agg(json_build_array("start"::text, "end"::text, text) ORDER BY position)
+                FROM segment WHERE analysis_id = v.id)
+        ))::text AS related FROM json_array_elements_text($1::json) AS v(id)
+    """,
+}
+
+
+class Reader:
+    """`client` is connected to a database of `provider`."""
+
+    def __init__(self, client: Prisma, provider: Provider) -> None:
+        from prisma.models import VideoAnalysis
+
+        self.client = client
+        self.provider: Provider = provider
+        self.rows = JsonRecords(client, VideoAnalysis, JSON_FORM)
+
+    async def find(self, video_id: str) -> Answer | None:
+        row = await self.rows.find_unique({"videoId": video_id})
+        return None if row is None else (await self.answers([row]))[0]
+
+    async def by_video_ids(self, video_ids: Iterable[str]) -> dict[str, Answer]:
+        """Those that there are, by their video_id."""
+        wanted = list(video_ids)
+        rows = await self.rows.find_many(where={"videoId": {"in": wanted}}) if wanted else []
+        return {answer["video_id"]: answer for answer in await self.answers(rows)}
+
+    async def answers(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        """These rows of `rows`, completed."""
+        related = {row["id"]: row for row in rows if row["has_relations"]}
+        for row in rows:
+            del row["has_relations"]
+            row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
+            row["people"], row["tags"], row["segments"] = [], [], []
+        if related:
+            sql = RELATED[self.provider]
+            found: Any = await self.client.query_first(sql, json.dumps(list(related)))
+            for id_, tags, people, segments in orjson.loads(found["related"]):
+                row = related[id_]
+                row["tags"], row["people"] = tags or [], people or []
+                row["segments"] = [
+                    {"start": float(start), "end": float(end), "text": text}
+                    for start, end, text in segments or ()
+                ]
+        return rows

@@ -1,0 +1,144 @@
+"""Between what goes in and out over HTTP and the rows of the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from backend.engine import JsonForm
+from backend.models.metadata import SCALARS, Segment
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
+from backend.records.filters import FACET_OF
+from backend.text.entry import index_entry
+
+COLUMNS = {name: name for name in SCALARS} | {
+    "recorded_date": "recordedDate",
+    "event_type": "eventType",
+}
+"""The name that each plain field of the metadata has in schema.prisma."""
+
+RELATIONS = ("tags", "people", "segments")
+FACETS = tuple(FACET_OF.values())
+
+JSON_FORM = JsonForm(
+    {
+        "id": "id",
+        "videoId": "video_id",
+        "description": "description",
+        "createdAt": "created_at",
+        "updatedAt": "updated_at",
+        **{COLUMNS[name]: name for name in SCALARS},
+        "extra": "extra",
+        "hasRelations": "has_relations",
+    }
+)
+"""A row as it is answered, but for its relations: Reader.answers adds them."""
+
+Answer = dict[str, Any]
+"""What VideoAnalysis describes, as JSON has it."""
+
+Described = VideoAnalysis | VideoAnalysisCreate
+"""All that was said of a video."""
+
+
+def answer(record: Described, *, id_: str, created_at: datetime, updated_at: datetime) -> Answer:
+    said = record.__dict__
+    created = in_milliseconds(created_at)
+    return {
+        "id": id_,
+        "video_id": record.video_id,
+        "description": record.description,
+        "created_at": created,
+        "updated_at": created if updated_at is created_at else in_milliseconds(updated_at),
+        **{name: said[name] for name in SCALARS},
+        "extra": record.extra,
+        "people": record.people,
+        "tags": record.tags,
+        "segments": [part.__dict__ for part in record.segments],
+    }
+
+
+def stored_answer(record: VideoAnalysis) -> Answer:
+    return answer(record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at)
+
+
+def record(answer: Answer) -> VideoAnalysis:
+    """Already valid: it was checked on its way in."""
+    return VideoAnalysis.model_construct(
+        **{
+            **answer,
+            "created_at": datetime.fromisoformat(answer["created_at"]),
+            "updated_at": datetime.fromisoformat(answer["updated_at"]),
+            "segments": [Segment.model_construct(**part) for part in answer["segments"]],
+        }
+    )
+
+
+def plain_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of those plain fields, and of `extra`, that `values` has."""
+    columns = {COLUMNS[name]: values[name] for name in SCALARS if name in values}
+    if "extra" in values:
+        columns["extra"] = extra_text(values["extra"])
+    return columns
+
+
+def extra_text(extra: Mapping[str, Any]) -> str | None:
+    return json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None
+
+
+def tag_rows(id_: str, created_at: datetime, names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "tagName": name, "position": position, "createdAt": created_at}
+        for position, name in enumerate(names)
+    ]
+
+
+def person_rows(id_: str, created_at: datetime, names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "personName": name, "position": position, "createdAt": created_at}
+        for position, name in enumerate(names)
+    ]
+
+
+def segment_rows(id_: str, segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    return [
+        {"analysisId": id_, "position": n, "start": s.start, "end": s.end, "text": s.text}
+        for n, s in enumerate(segments)
+    ]
+
+
+def index_entry_of(record: Described) -> str:
+    """What the search index is told of a record: all of its words and, on a second line, its FACETS
+    as JSON, if it has any. Most descriptions hold the text of their segments; a segment's words
+    count twice only where they stand twice."""
+    texts = [record.description]
+    texts += [
+        value
+        for value in (
+            record.title,
+            record.location,
+            record.country,
+            record.mood,
+            record.event_type,
+        )
+        if value
+    ]
+    texts += record.people
+    texts += record.tags
+    texts += [part.text for part in record.segments if part.text not in record.description]
+    for value in record.extra.values():
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, list):
+            texts += value
+    entry = index_entry(texts)
+    facets = {
+        facet: [value] if isinstance(value, str) else value
+        for facet in FACETS
+        if (value := getattr(record, facet))
+    }
+    return f"{entry}\n{orjson.dumps(facets).decode()}" if facets else entry

@@ -1,0 +1,77 @@
+"""What a word of the question may mean where the index does not know it, or where it is not yet
+written to its end. The index's words are stems, so a spelling is tried whole and then reduced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from backend.text.analysis import stem, stems
+
+SHORTEST_CORRECTED = 4
+SHORTEST_CORRECTED_TWICE = 7
+_ENDINGS = ("e", "g", "ng", "ing", "ed", "d", "s", "es", "y", "ly", "ies", "er", "r", "on", "n")
+_LATIN = "abcdefghijklmnopqrstuvwxyz"
+
+
+def completions(folded: str) -> set[str]:
+    """The terms of the word with an ending: of `dancin`, that of `dancing`."""
+    return {stem(folded + ending) for ending in _ENDINGS} | {stem(folded)}
+
+
+def near_terms(folded: str) -> set[str]:
+    """The terms of all that is one letter away: one too many, too few, wrong, or two swapped."""
+    term = stem(folded)
+    # Before its ending, a change in the word is the same change in its stem.
+    same = max(_alike(folded, term) - 2, 0)
+    terms = set(_one_away(term, range(same)))
+    return terms | stems(set(_one_away(folded, range(same, len(folded) + 1))) - {""})
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many letters both begin."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _one_away(word: str, places: Iterable[int]) -> list[str]:
+    letters = _alphabet(word)
+    found: list[str] = []
+    for at in places:
+        head, tail, rest = word[:at], word[at:], word[at + 1 :]
+        found += [f"{head}{letter}{tail}" for letter in letters]
+        if tail:
+            found += [f"{head}{letter}{rest}" for letter in letters]
+            found.append(head + rest)
+        if rest:
+            found.append(head + rest[0] + tail[0] + rest[1:])
+    return found
+
+
+def _alphabet(word: str) -> str:
+    if word.isascii():
+        return _LATIN
+    # The block of the script that the word is written in; for ideographs there is none.
+    low, high = min(map(ord, word)), max(map(ord, word))
+    if high > 0x2000:
+        return ""
+    start = high // 64 * 64
+    others = "".join(chr(code) for code in range(start, start + 64) if chr(code).isalpha())
+    return (_LATIN if low < 128 else "") + others.lower()
+
+
+def distance(one: str, other: str, most: int) -> int:
+    """Letters to add, drop, change or swap; `most` + 1 if there are more."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        last, before, row = before, row, [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1]

@@ -1,0 +1,157 @@
+"""Search on SQLite: the SQL that Prisma cannot express. postgresql.py has the same, in order.
+
+The index is FTS5, of which only the lists of documents are used: its own ranking would weigh
+words in another way than PostgreSQL can be made to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from backend.records.filter_sql import Query
+from backend.records.filters import Filters
+from backend.search.candidates import Formula, Slot
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
+"""How many notes are not taken in."""
+
+OPENING = (
+    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
+    ' (SELECT json_group_object("term", "documents") FROM "search_term"'
+    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
+    ' FROM "search_total"'
+)
+"""The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+
+FREQUENCIES = (
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
+)
+
+RANGES = (
+    'SELECT "term", "documents" FROM "search_term"'
+    ' WHERE ("term" BETWEEN ? AND ? OR "term" BETWEEN ? AND ?) AND "documents" > 0'
+)
+"""FREQUENCIES of all terms of two ranges, their ends included."""
+
+BEGINNINGS = (
+    'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
+    ' AND "documents" > 0 AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'
+    ' ORDER BY "documents" DESC, "term" LIMIT ?'
+)
+"""From, below, and how many. The signs are those of repeated terms (analysis.py)."""
+
+
+def bound(terms: Sequence[str]) -> str:
+    """How terms are bound."""
+    return json.dumps(terms)
+
+
+def candidates(
+    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int
+) -> tuple[str, list[Any]]:
+    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
+    `most`: of those of the fewest words."""
+    query = Query("sqlite")
+    asked = " OR ".join(match(each, slots) for each in formulas)
+    query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
+    index = "" if filters.facets() else "INDEXED BY search_document_lengths"
+    rows = f"search_index AS i CROSS JOIN search_document AS d {index} ON d.id = i.rowid"
+    source = query.narrow(rows, filters)
+    order = f" ORDER BY d.length, d.video_id LIMIT {most}"
+    shortest = f"SELECT d.id FROM {source}{query.where()}{order}"
+    return _lines(f"({shortest}) AS s CROSS JOIN search_document AS d ON d.id = s.id"), query.args
+
+
+def filtered(filters: Filters) -> tuple[str, list[Any]]:
+    """As candidates, but all that the filters name."""
+    query = Query("sqlite")
+    query.add(filters)
+    source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
+    return _lines(source + query.where()), query.args
+
+
+def _lines(source: str) -> str:
+    return (
+        "SELECT group_concat(d.video_id || ' ' || d.length || char(9) || ' ' || d.terms || ' '"
+        f" || char(9) || d.facets, char(10)) AS lines FROM {source}"
+    )
+
+
+def match(formula: Formula, slots: Sequence[Slot]) -> str:
+    if isinstance(formula, int):
+        terms = [f'"{term}"' for term, _ in slots[formula].terms]
+        return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
+    operator, parts = formula
+    return f"({f' {operator.upper()} '.join(match(part, slots) for part in parts)})"
+
+
+# Taking in what the records noted (see upkeep.py)
+
+ENOUGH = 128
+"""Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
+
+MOST_TAKEN = 1_000
+"""What is taken in by one transaction, during which writers wait."""
+
+_FIRST = f'FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
+_TAKEN = f'SELECT "video_id" {_FIRST}'
+
+
+def _count_terms(change: str) -> str:
+    """Add to search_term, for those of the taken videos that search_document has."""
+    return (
+        f'INSERT INTO "search_term" ("term", "documents") SELECT value, {change}'
+        ' FROM "search_document" AS d CROSS JOIN'
+        """ json_each('["' || replace(d."terms", ' ', '","') || '"]')"""
+        f" WHERE d.\"video_id\" IN ({_TAKEN}) AND value <> '' GROUP BY value"
+        ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"'
+    )
+
+
+TAKE_IN = (
+    _count_terms("-count(*)"),
+    f'DELETE FROM "search_document" WHERE "video_id" IN ({_TAKEN})',
+    'INSERT INTO "search_document" ("video_id", "length", "terms", "facets")'
+    ' SELECT "video_id", CAST("entry" AS INTEGER),'
+    ' substr("entry", instr("entry", \' \') + 1, "end" - instr("entry", \' \') - 1),'
+    ' substr("entry", "end" + 1) FROM ('
+    'SELECT "video_id", "search_terms" AS "entry",'
+    ' instr("search_terms" || char(10), char(10)) AS "end"'
+    f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL)',
+    _count_terms("count(*)"),
+    f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
+)
+"""One transaction. The index itself follows search_document by triggers."""
+
+_PARTS = (
+    'SELECT max("pages") AS "largest", sum("pages") AS "pages" FROM'
+    ' (SELECT count(*) AS "pages" FROM "search_index_idx" GROUP BY "segid")'
+)
+_MERGE = """INSERT INTO "search_index" ("search_index", "rank") VALUES ('merge', ?)"""
+_PAGES = 16
+"""Merged in one transaction, during which writers wait: some 2 ms."""
+
+
+async def tidy(client: Prisma) -> None:
+    """Merge the parts of the index, which FTS5 leaves for each search to go through."""
+    pages, largest = await _parts(client)
+    if pages - largest <= pages / 8:  # it takes as long as the index is large
+        return
+    await client.execute_raw(_MERGE, -_PAGES)  # to begin: all parts into one
+    for _ in range(pages // _PAGES * 2):
+        pages, largest = await _parts(client)
+        if pages == largest:
+            return
+        await client.execute_raw(_MERGE, _PAGES)
+
+
+async def _parts(client: Prisma) -> tuple[int, int]:
+    """The index's pages, and those of its largest part."""
+    row: Any = await client.query_first(_PARTS)
+    return row["pages"] or 0, row["largest"] or 0
