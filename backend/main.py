@@ -6,30 +6,33 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
-from starlette.middleware import Middleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from backend.core.config import Settings, load_settings
 from backend.core.database import DatabaseService
 from backend.core.errors import StartupError
 from backend.core.lifespan import PlainStartupErrors, lifespan
-from backend.http import docs_pages, openapi, problems
-from backend.http.pipeline import FastLane
-from backend.http.steps.access_log import RequestLog
-from backend.http.steps.body_limit import BodyLimit
-from backend.http.steps.cors import Cors
+from backend.http import docs_pages, openapi
+from backend.http.fastapi_internals import NO_TELEMETRY
+from backend.http.pipeline import Pipeline
 from backend.routers import context, health, lookup, names, search, stats, video_analysis
 
 
 class Service(FastAPI):
-    fast_lane: FastLane | None = None
+    """FastAPI, behind the pipeline in place of its stack of middlewares."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.fast_lane is None or scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-        else:
-            await self.fast_lane(scope, receive, send)
+    calls_directly = True
+
+    def build_middleware_stack(self) -> ASGIApp:
+        settings: Settings = self.state.settings
+        return PlainStartupErrors(
+            Pipeline(
+                self,
+                origins=settings.allowed_origins,
+                max_body_bytes=settings.max_body_bytes,
+                calls_directly=self.calls_directly,
+            )
+        )
 
 
 def create_app(settings: Settings | None = None) -> Service:
@@ -42,21 +45,8 @@ def create_app(settings: Settings | None = None) -> Service:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        telemetry=_NO_TELEMETRY,
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # ApiRoute answers both; a CORS preflight follows no redirect
-        middleware=[  # the first is the outermost
-            Middleware(PlainStartupErrors),
-            Middleware(RequestLog),
-            Middleware(Cors, origins=settings.allowed_origins),
-            Middleware(problems.UnexpectedErrors),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
-        ],
-    )
-    app.fast_lane = FastLane(
-        app,
-        super(Service, app).__call__,
-        origins=settings.allowed_origins,
-        max_body_bytes=settings.max_body_bytes,
     )
     app.state.settings = settings
     app.state.database = DatabaseService(
@@ -67,13 +57,8 @@ def create_app(settings: Settings | None = None) -> Service:
     for module in (video_analysis, lookup, search, context, names, stats, health):
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app)
-    problems.install(app)
     openapi.install(app, max_description_length=settings.max_description_length)
     return app
-
-
-# FastAPI would ask for three providers of OpenTelemetry at each request.
-_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,149 +1,82 @@
-"""The short way for usual requests: from the path straight to the endpoint.
+"""Every request passes these steps, in this order. Each step stands in a file of its own.
 
-FastAPI and its middlewares find the route, open exit stacks, solve dependencies, validate and wrap
-each message, in some 150 microseconds; what this service itself does for a record takes less. What
-FastAPI knows of its routes is looked up once here, and a request that is as it should be goes the
-short way, which does at once what the middlewares do in turn. All others go the long way, which
-alone refuses: unknown paths and methods, escapes in the path, unknown query parameters, bodies that
-are not valid, and endpoints that need more than is known here. An error that an endpoint raises
-goes there too. A test sends requests both ways and compares the answers.
+    1  access_log    request id; the log line, written when the response has ended
+    2  cors          preflight requests answered; the headers that pages of other origins need
+    3  head          HEAD is answered as GET, without the body
+    4  body_limit    413 for a body over the limit
+    5  endpoint      the route is found and its endpoint called: directly, or by FastAPI
+    6  problems      an error of any step becomes a problem document
+
+A step takes the Exchange and returns a response, which ends the request, or None. A header that
+every response must carry is added to `Exchange.response_headers`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI, Request
-from starlette.routing import Route
+from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.core.logs import request_id
-from backend.http.endpoint import DirectCall, Received
-from backend.http.routes import RAISED
-from backend.http.steps.access_log import CLIENT_CLOSED_REQUEST, RequestLine
+from backend.core.errors import BodyTooLarge
+from backend.http import problems
+from backend.http.endpoint import Endpoints
+from backend.http.exchange import Exchange
+from backend.http.fastapi_internals import with_exit_stack
+from backend.http.steps import access_log
+from backend.http.steps.body_limit import BodyLimit, BodyRefusal
 from backend.http.steps.cors import Cors
+from backend.http.steps.head import answer_head_as_get
 
-Headers = dict[bytes, bytes]
+logger = logging.getLogger(__name__)
+
+Step = Callable[[Exchange], Response | None]
 
 
-class FastLane:
-    """`long_way` is the whole of FastAPI's own stack."""
+class Pipeline:
+    """`app` has the routes. `calls_directly` false: FastAPI calls every endpoint."""
 
     def __init__(
-        self, app: FastAPI, long_way: ASGIApp, *, origins: Sequence[str], max_body_bytes: int
+        self,
+        app: FastAPI,
+        *,
+        origins: Sequence[str],
+        max_body_bytes: int,
+        calls_directly: bool = True,
     ) -> None:
         self._app = app
-        self._long_way = long_way
-        self._max_body_bytes = max_body_bytes
-        self._cors = Cors(long_way, origins)
-        self._routes: dict[str, _Routes] | None = None
+        self._router: ASGIApp = with_exit_stack(app.router)
+        self._steps: Sequence[Step] = (
+            Cors(origins),
+            answer_head_as_get,
+            BodyLimit(max_body_bytes),
+        )
+        self._endpoints = Endpoints(app, self._router, calls_directly=calls_directly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._find(scope)
-        if found is None:
-            await self._long_way(scope, receive, send)
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
             return
-        line = RequestLine(scope)
-        token = request_id.set(line.id)
+        exchange = Exchange(scope, receive, send)
+        with access_log.logged(exchange):
+            response = await self._respond(exchange)
+            if response is not None:
+                await response(exchange.scope, exchange.receive, exchange.send)
+
+    async def _respond(self, exchange: Exchange) -> Response | None:
+        """None: FastAPI has sent the response."""
         try:
-            await self._serve(*found, line, scope, receive, send)
-        finally:
-            request_id.reset(token)
-
-    async def _serve(
-        self,
-        call: DirectCall,
-        path_params: Mapping[str, str],
-        headers: Headers,
-        line: RequestLine,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        received = Received(receive)
-        scope["app"] = self._app
-        request = Request(scope, received.again)
-        try:
-            values = await call.values(request, path_params, headers, received)
-            answer = None if values is None else await call.answer(values)
-        except Exception as error:  # noqa: BLE001  the long way raises it
-            scope[RAISED] = error
-            answer = None
-        if answer is None:
-            await self._long_way(scope, received.again, send)
-            return
-        answer.headers.extend(await self._cors.headers_for(headers.get(b"origin")))
-        answer.headers.append((b"x-request-id", line.id.encode()))
-        start = {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": answer.headers,
-        }
-        status, sent = CLIENT_CLOSED_REQUEST, 0
-        try:
-            await send(start)
-            status, sent = answer.status, len(answer.body)
-            await send({"type": "http.response.body", "body": answer.body})
-        finally:
-            scope["route"] = call.route
-            line.write(status, sent)
-
-    def _find(self, scope: Scope) -> tuple[DirectCall, dict[str, str], Headers] | None:
-        if self._routes is None:
-            self._routes = _routes_by_method(self._app)
-        routes = self._routes.get(scope["method"])
-        if routes is None or scope["root_path"] or b"%" in scope.get("raw_path", b"%"):
-            return None
-        headers: Headers = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]):  # one was given twice
-            return None
-        found = routes.find(scope["path"])
-        if found is None:
-            return None
-        call, path_params = found
-        if call.takes_body and not self._is_of_good_length(headers):
-            return None
-        return call, path_params, headers
-
-    def _is_of_good_length(self, headers: Headers) -> bool:
-        length = headers.get(b"content-length", b"")
-        return length.isdigit() and int(length) <= self._max_body_bytes
-
-
-class _Routes:
-    """Those of one method as one pattern, in their order, so that a path finds the route that
-    FastAPI would have found."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._calls = [DirectCall.of(route) for route in routes]
-        self._pattern = re.compile(
-            "|".join(
-                f"(?P<r{place}>{_GROUP.sub(f'(?P<r{place}_', route.path_regex.pattern)})"
-                for place, route in enumerate(routes)
-            )
-        )
-
-    def find(self, path: str) -> tuple[DirectCall, dict[str, Any]] | None:
-        match = self._pattern.match(path)
-        if match is None:
-            return None
-        name = match.lastgroup  # of a route: its group closes after those inside it
-        assert name is not None
-        call = self._calls[int(name[1:])]
-        if call is None:
-            return None
-        return call, {param: match[f"{name}_{param}"] for param in call.path_params}
-
-
-_GROUP = re.compile(r"\(\?P<")
-
-
-def _routes_by_method(app: FastAPI) -> dict[str, _Routes]:
-    by_method: dict[str, list[Route]] = {}
-    for route in app.router.routes:
-        if isinstance(route, Route):
-            for method in route.methods or ():
-                by_method.setdefault(method, []).append(route)
-    return {method: _Routes(routes) for method, routes in by_method.items()}
+            for step in self._steps:
+                response = step(exchange)
+                if response is not None:
+                    return response
+            return await self._endpoints.respond(exchange)
+        except BodyTooLarge as error:
+            return BodyRefusal(error)
+        except Exception as error:
+            if exchange.status is not None:  # the response has begun: only its end can be cut
+                logger.exception("Unexpected error in the middle of a response")
+                raise
+            return problems.response_to(error, exchange.scope, self._app)

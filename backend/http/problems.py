@@ -10,14 +10,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Match, Mount
+from starlette.types import Receive, Scope, Send
 
 from backend.core.errors import (
     RETRY_AFTER_SECONDS,
@@ -91,86 +91,52 @@ def problem_of(error: ServiceError) -> Problem:
     )
 
 
-def install(app: FastAPI) -> None:
-    app.add_exception_handler(ServiceError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _unrouted)
-    app.add_exception_handler(ClientDisconnect, _incomplete)
+def response_to(error: Exception, scope: Scope, app: FastAPI) -> Problem:
+    """The one place where an error becomes a response. What nobody expected is a 500 that says
+    nothing of the inside, with the traceback in the log."""
+    match error:
+        case ServiceError():
+            if error.status >= 500:
+                logger.warning("%s Cause: %s", error.detail, error.__cause__)
+            return problem_of(error)
+        case RequestValidationError():
+            return problem_of(
+                InvalidRequest(
+                    [FieldError(each["loc"], each["msg"], each["type"]) for each in error.errors()]
+                )
+            )
+        case HTTPException():
+            return _refused_by_framework(error, scope, app)
+        case ClientDisconnect():
+            return problem_of(RequestIncomplete())
+    logger.error("Unexpected error", exc_info=error)
+    return Problem(500, "An unexpected error. The log tells more under this answer's X-Request-ID.")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    if error.status >= 500:
-        logger.warning("%s Cause: %s", error.detail, error.__cause__)
-    return problem_of(error)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    errors = [FieldError(each["loc"], each["msg"], each["type"]) for each in error.errors()]
-    return problem_of(InvalidRequest(errors))
-
-
-async def _unrouted(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself: unknown paths and methods."""
-    assert isinstance(error, HTTPException)
+def _refused_by_framework(error: HTTPException, scope: Scope, app: FastAPI) -> Problem:
+    """Unknown paths and methods."""
     headers = dict(error.headers or {})
     detail = error.detail
     if error.status_code == 404:
         detail = "There is nothing at this path. The interface is described at /docs."
     elif error.status_code == 405:
-        headers["Allow"] = ", ".join(_allowed_methods(request)) or "GET, HEAD"
+        # None is found for static files, whose mount has changed the scope's path.
+        headers["Allow"] = ", ".join(allowed_methods(scope, app) or ("GET", "HEAD", "OPTIONS"))
         detail = f"This path answers {headers['Allow']}."
     return Problem(error.status_code, detail, headers=headers)
 
 
-async def _incomplete(request: Request, error: Exception) -> Response:
-    return problem_of(RequestIncomplete())
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """Of all routes with this path. The framework names only those of the first."""
-    return sorted(
-        {
-            method
-            for route in request.app.router.routes
-            if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not Match.NONE
-            for method in route.methods or ()
-        }
-    )
-
-
-class UnexpectedErrors:
-    """The boundary for defects: a 500 that says nothing of the inside, the traceback in the log.
-
-    Stands inside CORS and the request log, so that also this answer carries their headers;
-    Starlette's own boundary stands outside of everything.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = False
-
-        async def noting_start(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, noting_start)
-        except Exception:
-            logger.exception("Unexpected error")
-            if started:
-                raise
-            problem = Problem(
-                500, "An unexpected error. The log tells more under this answer's X-Request-ID."
-            )
-            await problem(scope, receive, send)
+def allowed_methods(scope: Scope, app: FastAPI) -> list[str]:
+    """Of all routes with this path; empty where there is none. The framework names only those of
+    the first."""
+    methods: set[str] = set()
+    for route in app.router.routes:
+        if isinstance(route, APIRoute | Mount) and route.matches(scope)[0] is not Match.NONE:
+            # What is mounted are static files.
+            methods |= {"GET"} if isinstance(route, Mount) else set(route.methods or ())
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods | {"OPTIONS"}) if methods else []
 
 
 def requested_path(scope: Scope) -> str:

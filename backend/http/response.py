@@ -1,4 +1,4 @@
-"""An answer in JSON whose content needs no check: it was checked on its way in."""
+"""A response in JSON whose content needs no check: it was checked on its way in."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 
-class JsonAnswer(Response):
+class JsonResponse(Response):
     """`content` holds what JSON can hold, as the route's response_model describes it. FastAPI
     passes it on as it is, without validating and writing it again."""
 
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200) -> None:
-        # What Response would find out by itself, at a tenth of the cost of a short answer.
+        # What Response would find out by itself, at ten times the cost.
+        self._fill(self.render(content), status_code)
+
+    @classmethod
+    def of_bytes(cls, body: bytes, status_code: int) -> JsonResponse:
+        """A response whose body is written already."""
+        response = cls.__new__(cls)
+        response._fill(body, status_code)
+        return response
+
+    def _fill(self, body: bytes, status_code: int) -> None:
         self.status_code = status_code
         self.background = None
-        self.body = body = self.render(content)
+        self.body = body
         self.raw_headers = [
             (b"content-length", b"%d" % len(body)),
             (b"content-type", b"application/json"),

@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
 
 from fastapi import Request
-from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -22,16 +21,13 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
+from backend.http.fastapi_internals import get_flat_params
 
 _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE)
 
 _JSON_OR_PATCH = re.compile(
     _JSON.pattern.replace("/json", r"/(?:merge-patch\+)?json"), re.IGNORECASE
 )
-
-
-RAISED = "memory-mirror.raised"
-"""Where the scope keeps what the endpoint raised when it was called directly (fast_lane.py)."""
 
 
 class ApiRoute(APIRoute):
@@ -58,8 +54,6 @@ class ApiRoute(APIRoute):
         }
 
         async def strict(request: Request) -> Response:
-            if (error := request.scope.get(RAISED)) is not None:
-                raise error
             if request.scope["query_string"]:
                 _check_query(request, known)
             if takes_body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend.http.openapi import problems
-from backend.http.response import JsonAnswer
+from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import Lookup, LookupResult
 from backend.routers.dependencies import Database
@@ -23,6 +23,6 @@ router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
     response_model=LookupResult,
     responses=problems(400, 413, 415, instance=PATH),
 )
-async def look_up(body: Lookup, database: Database) -> JsonAnswer:
+async def look_up(body: Lookup, database: Database) -> JsonResponse:
     """At most 1,000 ids; the answer keeps their order."""
-    return JsonAnswer(await database.look_up(body.video_ids))
+    return JsonResponse(await database.look_up(body.video_ids))

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from backend.http.openapi import problems
-from backend.http.response import JsonAnswer
+from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
@@ -62,7 +62,7 @@ async def search(
     filters: GivenFilters,
     limit: Annotated[PageSize, Query()] = 10,
     cursor: Annotated[Cursor | None, Query()] = None,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Words are found in any form (`danced` finds `dancing`), with and without accents; the last
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
@@ -73,6 +73,6 @@ async def search(
     A cursor keeps the question as it was weighed at first: what others store or delete between
     two pages neither repeats a result nor hides one."""
     page = await database.search(q, filters, limit=limit, cursor=cursor)
-    answer = JsonAnswer(page)
+    answer = JsonResponse(page)
     link_next(request, answer, page["next_cursor"])
     return answer

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from backend.http.openapi import merge_patch_body, problems
-from backend.http.response import JsonAnswer
+from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import (
     Limit,
@@ -48,10 +48,10 @@ VideoIdInPath = Annotated[VideoId, Path()]
 )
 async def create_video_analysis(
     body: VideoAnalysisCreate, request: Request, database: Database
-) -> JsonAnswer:
+) -> JsonResponse:
     """Refused with 409 when the video has a description already: PUT replaces it."""
     record = await database.create_video_analysis(body)
-    answer = JsonAnswer(record, status_code=201)
+    answer = JsonResponse(record, status_code=201)
     root = request.scope.get("root_path", "")
     answer.headers["Location"] = f"{root}/api/video-analysis/{body.video_id}"
     return answer
@@ -81,12 +81,12 @@ async def list_video_analyses(
     include_total: Annotated[
         bool, Query(description="Also count them all.", examples=[True])
     ] = False,
-) -> JsonAnswer:
+) -> JsonResponse:
     """By default the newest first. All filters given must hold."""
     page = await database.list_video_analyses(
         filters, order=order, limit=limit, cursor=cursor, include_total=include_total
     )
-    answer = JsonAnswer(page)
+    answer = JsonResponse(page)
     link_next(request, answer, page["next_cursor"])
     return answer
 
@@ -99,8 +99,8 @@ async def list_video_analyses(
     operation_id="get_video_analysis",
     responses=problems(404, instance=EXAMPLE),
 )
-async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> JsonAnswer:
-    return JsonAnswer(await database.get_video_analysis(video_id))
+async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> JsonResponse:
+    return JsonResponse(await database.get_video_analysis(video_id))
 
 
 @router.put(
@@ -113,9 +113,9 @@ async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> Jso
 )
 async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
-) -> JsonAnswer:
+) -> JsonResponse:
     record = await database.update_video_analysis(video_id, body.description)
-    return JsonAnswer(records.stored_answer(record))
+    return JsonResponse(records.stored_answer(record))
 
 
 @router.patch(
@@ -129,11 +129,11 @@ async def update_video_analysis(
 )
 async def patch_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisPatch, database: Database
-) -> JsonAnswer:
+) -> JsonResponse:
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
-    return JsonAnswer(records.stored_answer(await database.patch_video_analysis(video_id, body)))
+    return JsonResponse(records.stored_answer(await database.patch_video_analysis(video_id, body)))
 
 
 @router.delete(

@@ -184,4 +184,4 @@ async def test_pages_behind_a_prefix(client: httpx.AsyncClient) -> None:
         )
         assert created.headers["location"] == "/memories/api/video-analysis/v"
         refused = await prefixed.post(created.headers["location"].removeprefix("/memories"))
-        assert refused.headers["allow"] == "DELETE, GET, PATCH, PUT"
+        assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"

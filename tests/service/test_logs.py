@@ -49,7 +49,8 @@ async def test_a_line_of_json_per_request(
         ("POST", COLLECTION, {"content": text(), "headers": {**JSON, "X-Request-ID": "r1"}}),
         ("GET", "/api/video-analysis/new/?limit=1", {"headers": {"X-Request-ID": "r2"}}),
         ("GET", "/no%0Awhere", {"headers": {"X-Request-ID": "r3"}}),
-        ("OPTIONS", COLLECTION, {"headers": {"X-Request-ID": "r4"}}),
+        ("TRACE", COLLECTION, {"headers": {"X-Request-ID": "r4"}}),
+        ("HEAD", "/api/test/health", {"headers": {"X-Request-ID": "r5"}}),
     )
     records = [json.loads(line) for line in lines]
     shown = [
@@ -61,12 +62,13 @@ async def test_a_line_of_json_per_request(
         ("r1", "POST", COLLECTION, COLLECTION, 201, "info"),
         ("r2", "GET", item, "/api/video-analysis/new/", 422, "info"),
         ("r3", "GET", None, "/no%0Awhere", 404, "info"),
-        ("r4", "OPTIONS", COLLECTION, COLLECTION, 405, "info"),
+        ("r4", "TRACE", COLLECTION, COLLECTION, 405, "info"),
+        ("r5", "HEAD", "/api/test/health", "/api/test/health", 200, "info"),
     ]
     for record in records:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
         assert record["duration_ms"] > 0
-        assert record["bytes"] > 0
+        assert (record["bytes"] > 0) is (record["method"] != "HEAD")
         assert record["logger"] == "backend.http.steps.access_log"
 
 

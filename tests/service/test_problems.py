@@ -35,12 +35,13 @@ async def test_unknown_paths(client: httpx.AsyncClient, method: str, path: str) 
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (COLLECTION, "GET, POST"),
-        ("/api/video-analysis", "GET, POST"),
-        ("/api/video-analysis/v", "DELETE, GET, PATCH, PUT"),
-        ("/api/test/health", "GET"),
-        ("/docs", "GET"),
-        ("/docs/assets/swagger/swagger-ui.css", "GET, HEAD"),
+        (COLLECTION, "GET, HEAD, OPTIONS, POST"),
+        ("/api/video-analysis", "GET, HEAD, OPTIONS, POST"),
+        ("/api/video-analysis/v", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/api/lookup", "OPTIONS, POST"),
+        ("/api/test/health", "GET, HEAD, OPTIONS"),
+        ("/docs", "GET, HEAD, OPTIONS"),
+        ("/docs/assets/swagger/swagger-ui.css", "GET, HEAD, OPTIONS"),
     ],
 )
 @pytest.mark.parametrize("method", ["LINK", "OPTIONS", "TRACE", "QUERY"])
@@ -48,9 +49,42 @@ async def test_other_methods_are_told_what_is_allowed(
     client: httpx.AsyncClient, method: str, path: str, allowed: str
 ) -> None:
     answer = await client.request(method, path)
+    if method == "OPTIONS":
+        assert (answer.status_code, answer.headers["allow"]) == (204, allowed)
+        assert answer.content == b""
+        return
     document = assert_problem(answer, 405)
     assert answer.headers["allow"] == allowed
     assert document["detail"] == f"This path answers {allowed}."
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        COLLECTION,
+        f"{COLLECTION}v",
+        f"{COLLECTION}none",
+        "/api/search?q=text",
+        "/api/search",
+        "/api/tags",
+        "/api/people",
+        "/api/stats",
+        "/api/test/health",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/docs/assets/swagger/swagger-ui.css",
+        "/nowhere",
+    ],
+)
+async def test_head_answers_as_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    await client.post(COLLECTION, content=text(video_id="v"), headers=JSON)
+    headers = {"X-Request-ID": "same", "Origin": ORIGIN}
+    got = await client.get(path, headers=headers)
+    head = await client.head(path, headers=headers)
+    assert head.status_code == got.status_code
+    assert head.headers.raw == got.headers.raw
+    assert (len(got.content) > 0, head.content) == (True, b"")
 
 
 @pytest.mark.parametrize("extra", [0, 1])

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import getrandbits
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from backend.core.logs import Event, request_id
+from backend.http.exchange import Exchange
 from backend.http.problems import requested_path
 
 _event = Event(logging.getLogger(__name__), "request")
@@ -24,71 +25,36 @@ CLIENT_CLOSED_REQUEST = 499
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:+/=-]{1,128}")
 
 
-class RequestLog:
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        line = RequestLine(scope)
-        token = request_id.set(line.id)
-        status, sent = CLIENT_CLOSED_REQUEST, 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", line.id.encode())]
-                message = {**message, "headers": headers}
-            else:
-                sent += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_with_id)
-        finally:
-            line.write(status, sent)
-            request_id.reset(token)
+@contextmanager
+def logged(exchange: Exchange) -> Iterator[None]:
+    """Around all that is done for a request: its id in every line of the log and on its response,
+    and a line of its own when it has ended."""
+    started = perf_counter()
+    own_id = _incoming_id(exchange) or f"{getrandbits(128):032x}"
+    exchange.response_headers.append((b"x-request-id", own_id.encode()))
+    token = request_id.set(own_id)
+    try:
+        yield
+    finally:
+        if _event.is_wanted:
+            _write(exchange, perf_counter() - started)
+        request_id.reset(token)
 
 
-class RequestLine:
-    """Made when a request comes, written when it has been answered. One scope has one id and one
-    start, however many lines are made for it."""
-
-    __slots__ = ("_scope", "id")
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        if _ID not in scope:
-            scope[_ID] = _incoming_id(scope) or f"{getrandbits(128):032x}"
-            scope[_STARTED] = perf_counter()
-        self.id: str = scope[_ID]
-
-    def write(self, status: int, sent: int) -> None:
-        """`sent` are the bytes of the body."""
-        if not _event.is_wanted:
-            return
-        scope = self._scope
-        _event.log(
-            {
-                "method": scope["method"],
-                "route": getattr(scope.get("route"), "path", None),
-                "path": requested_path(scope)[:LONGEST_PATH],
-                "status": status,
-                "duration_ms": round((perf_counter() - scope[_STARTED]) * 1000, 2),
-                "bytes": sent,
-            }
-        )
+def _write(exchange: Exchange, seconds: float) -> None:
+    scope = exchange.scope
+    _event.log(
+        {
+            "method": scope["method"] if exchange.sends_body else "HEAD",
+            "route": getattr(scope.get("route"), "path", None),
+            "path": requested_path(scope)[:LONGEST_PATH],
+            "status": exchange.status or CLIENT_CLOSED_REQUEST,
+            "duration_ms": round(seconds * 1000, 2),
+            "bytes": exchange.body_bytes_sent,
+        }
+    )
 
 
-_ID = "memory-mirror.request-id"
-_STARTED = "memory-mirror.started"
-
-
-def _incoming_id(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return bytes(value).decode()
-    return None
+def _incoming_id(exchange: Exchange) -> str | None:
+    value = exchange.headers.get(b"x-request-id")
+    return value.decode() if value is not None and _SANE_ID.fullmatch(value) else None

@@ -4,54 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message
+from starlette.types import Receive, Scope, Send
 
+from backend.http.exchange import Exchange, RawHeaders
 from backend.http.problems import Problem
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED_HEADERS = ("Location", "Link", "Retry-After", "X-Request-ID")
 
-
-_MOST_ORIGINS = 100
+_MAX_CACHED_ORIGINS = 100
+_MAX_CACHED_LENGTH = 256
 
 
 class Cors(CORSMiddleware):
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    """A step of the pipeline; Starlette's middleware decides."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
         super().__init__(
-            app,
+            _no_app,
             allow_origins=origins,
             allow_methods=METHODS,
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-        self._kept: dict[bytes | None, list[tuple[bytes, bytes]]] = {}
+        self._cached: dict[bytes | None, RawHeaders] = {}
 
-    async def headers_for(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        """What an answer to a page of this origin carries."""
-        kept = self._kept.get(origin)
-        if kept is None:
-            message: Message = {"type": "http.response.start", "headers": []}
-            asked = Headers(raw=[] if origin is None else [(b"origin", origin)])
-            await self.send(message, _nowhere, asked)
-            kept = message["headers"]
-            if len(self._kept) < _MOST_ORIGINS:
-                self._kept[origin] = kept
-        return kept
+    def __call__(self, exchange: Exchange) -> Response | None:  # type: ignore[override]
+        origin = exchange.headers.get(b"origin")
+        if (
+            origin is not None
+            and exchange.scope["method"] == "OPTIONS"
+            and b"access-control-request-method" in exchange.headers
+        ):
+            return self.preflight_response(Headers(scope=exchange.scope))
+        exchange.response_headers += self._headers_for(origin)
+        return None
+
+    def _headers_for(self, origin: bytes | None) -> RawHeaders:
+        """What a response to a page of this origin carries: as `CORSMiddleware.send` has it."""
+        cached = self._cached.get(origin)
+        if cached is not None:
+            return cached
+        headers = MutableHeaders(raw=[])
+        if origin is not None:
+            headers.update(self.simple_headers)
+        if (
+            origin is not None
+            and not self.allow_all_origins
+            and self.is_allowed_origin(text := origin.decode("latin-1"))
+        ):
+            self.allow_explicit_origin(headers, text)
+        else:
+            headers["Vary"] = "Origin"
+        if len(self._cached) < _MAX_CACHED_ORIGINS and len(origin or b"") <= _MAX_CACHED_LENGTH:
+            self._cached[origin] = headers.raw
+        return headers.raw
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
         if response.status_code < 400:
             return response
-        kept = {
+        headers = {
             name: value
             for name, value in response.headers.items()
             if name not in ("content-type", "content-length")
         }
-        return Problem(response.status_code, f"{bytes(response.body).decode()}.", headers=kept)
+        return Problem(response.status_code, f"{bytes(response.body).decode()}.", headers=headers)
 
 
-async def _nowhere(message: Message) -> None:
-    pass
+async def _no_app(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotImplementedError("a step of the pipeline calls no other")
