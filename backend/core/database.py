@@ -100,8 +100,8 @@ class DatabaseService:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._reader = Reader(self._client, self.provider)
-        self._writer = Writer(self._reader)
         self._upkeep = Upkeep(self._client, SQL[self.provider])
+        self._writer = Writer(self._reader, self._upkeep.wrote)
         self._search = Search(self._reader, self._upkeep)
         self._max_description_length = max_description_length
 
@@ -124,12 +124,12 @@ class DatabaseService:
         await self._client.videoanalysis.find_first()
 
     @_translated
-    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.Answer:
+    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.RecordJson:
         self._check_length(given.description)
-        return await self._written(self._writer.create(given))
+        return await self._writer.create(given)
 
     @_translated
-    async def get_video_analysis(self, video_id: str) -> records.Answer:
+    async def get_video_analysis(self, video_id: str) -> records.RecordJson:
         found = await self._reader.find(video_id)
         if found is None:
             raise VideoAnalysisNotFound(video_id)
@@ -138,22 +138,18 @@ class DatabaseService:
     @_translated
     async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
         self._check_length(description)
-        return await self._written(
-            self._writer.change(video_id, lambda _: {"description": description})
-        )
+        return await self._writer.change(video_id, lambda _: {"description": description})
 
     @_translated
     async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
-        return await self._written(self._writer.change(video_id, patch.changes))
+        return await self._writer.change(video_id, patch.changes)
 
     @_translated
     async def delete_video_analysis(self, video_id: str) -> None:
-        deleting = self._client.videoanalysis.delete({"videoId": video_id})
-        if await self._written(deleting) is None:
-            raise VideoAnalysisNotFound(video_id)
+        await self._writer.delete(video_id)
 
     @_translated
     async def list_video_analyses(
@@ -201,15 +197,15 @@ class DatabaseService:
 
     @_translated
     async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await self._written(names.rename(self._writer, kind, name, new))
+        return await names.rename(self._writer, kind, name, new)
 
     @_translated
     async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await self._written(names.merge(self._writer, kind, given, into))
+        return await names.merge(self._writer, kind, given, into)
 
     @_translated
     async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await self._written(names.delete(self._writer, kind, name))
+        await names.delete(self._writer, kind, name)
 
     @_translated
     async def stats(self, filters: Filters = ALL) -> Stats:
@@ -238,11 +234,6 @@ class DatabaseService:
     async def is_index_behind(self) -> bool:
         """Whether records were written by other programs, which search does not know."""
         return await is_behind(self._client, self._upkeep)
-
-    async def _written(self, work: Awaitable[R]) -> R:
-        done = await work
-        self._upkeep.wrote()
-        return done
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT")
 DoneT = TypeVar("DoneT")
 
-_MOST_AT_ONCE = 16
+_MAX_BATCH = 16
 
-_PATIENCE = 0.01
+_MAX_DELAY = 0.01
 """Seconds that rows wait for the statement before theirs. It is held up then, maybe by a lock that
 is none of their business."""
 
-_NO_ANSWER = {
+_OUTCOME_UNKNOWN = {
     "P1001",  # cannot be reached
     "P1008",  # timed out
     "P1017",  # connection closed
@@ -48,7 +48,7 @@ class _Group(Generic[RowT, DoneT]):
         self.timer: asyncio.TimerHandle | None = None
 
 
-class _GatheredWrites(ABC, Generic[RowT, DoneT]):
+class _BatchedWrites(ABC, Generic[RowT, DoneT]):
     def __init__(self) -> None:
         self._groups: dict[Hashable, _Group[RowT, DoneT]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -57,9 +57,9 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
     async def _write(self, rows: Sequence[RowT]) -> Sequence[DoneT]:
         """By one statement. What is told to each."""
 
-    def _at_once(self, waiting: int) -> int:
+    def _batch_size(self, waiting: int) -> int:
         """How many of so many go in one statement."""
-        return min(waiting, _MOST_AT_ONCE)
+        return min(waiting, _MAX_BATCH)
 
     def _add(self, kind: Hashable, row: RowT) -> asyncio.Future[DoneT]:
         """Done when the row is durable. One statement can write all rows of a kind.
@@ -74,11 +74,11 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
         group.waiting.append((row, future))
         if len(group.waiting) == 1:
             if group.running:
-                group.timer = loop.call_later(_PATIENCE, self._start, kind, group)
+                group.timer = loop.call_later(_MAX_DELAY, self._start, kind, group)
             else:
                 # In the turn after the next, so that requests which have come meanwhile join in.
                 loop.call_soon(loop.call_soon, self._start, kind, group)
-        elif len(group.waiting) == _MOST_AT_ONCE:
+        elif len(group.waiting) == _MAX_BATCH:
             self._start(kind, group)
         return future
 
@@ -89,12 +89,12 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
             group.timer = None
         if not group.waiting:
             return
-        count = self._at_once(len(group.waiting))
+        count = self._batch_size(len(group.waiting))
         rows, group.waiting = group.waiting[:count], group.waiting[count:]
         loop = asyncio.get_running_loop()
         if group.waiting:
-            group.timer = loop.call_later(_PATIENCE, self._start, kind, group)
-        task = loop.create_task(self._write_and_tell(rows))
+            group.timer = loop.call_later(_MAX_DELAY, self._start, kind, group)
+        task = loop.create_task(self._write_batch(rows))
         group.running += 1
         self._running.add(task)
 
@@ -114,7 +114,7 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
         for _, future in rows:
             future.add_done_callback(stop_if_all_have_left)
 
-    async def _write_and_tell(self, rows: Sequence[tuple[RowT, asyncio.Future[DoneT]]]) -> None:
+    async def _write_batch(self, rows: Sequence[tuple[RowT, asyncio.Future[DoneT]]]) -> None:
         rows = [one for one in rows if not one[1].done()]  # done: whoever waited has left
         if not rows:
             return
@@ -127,7 +127,7 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
         except Exception as error:  # noqa: BLE001  raised where the row is waited for
             if len(rows) > 1 and _is_refused(error):
                 for one in rows:
-                    await self._write_and_tell([one])
+                    await self._write_batch([one])
                 return
             for _, future in rows:
                 if not future.done():
@@ -139,10 +139,10 @@ class _GatheredWrites(ABC, Generic[RowT, DoneT]):
 
 
 def _is_refused(error: Exception) -> bool:
-    return isinstance(error, DataError) and error.code not in _NO_ANSWER
+    return isinstance(error, DataError) and error.code not in _OUTCOME_UNKNOWN
 
 
-class GatheredCreates(_GatheredWrites[Mapping[str, Any], None]):
+class BatchedCreates(_BatchedWrites[Mapping[str, Any], None]):
     """`actions` are those of a model of the generated client, outside any transaction."""
 
     def __init__(self, actions: Any) -> None:
@@ -154,16 +154,16 @@ class GatheredCreates(_GatheredWrites[Mapping[str, Any], None]):
         row = {name: value for name, value in row.items() if value is not None}
         return self._add(tuple(row), row)
 
-    def _at_once(self, waiting: int) -> int:
+    def _batch_size(self, waiting: int) -> int:
         # A power of two: a plan for each number of rows would push out others.
-        return min(1 << (waiting.bit_length() - 1), _MOST_AT_ONCE)
+        return min(1 << (waiting.bit_length() - 1), _MAX_BATCH)
 
     async def _write(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[None]:
         await self._actions.create_many(rows)
         return [None] * len(rows)
 
 
-class Update(NamedTuple):
+class DescriptionUpdate(NamedTuple):
     """Arguments of update_many."""
 
     columns: Any
@@ -190,26 +190,26 @@ _UPDATE = """
 """
 
 
-class GatheredUpdates(_GatheredWrites[Update, bool | None]):
+class BatchedUpdates(_BatchedWrites[DescriptionUpdate, bool | None]):
     """New descriptions on PostgreSQL, where each statement is a round trip and a transaction of its
-    own. (SQLite's writer gathers by itself.) Prisma has no update of many records, each to other
+    own. (SQLite's writer batches by itself.) Prisma has no update of many records, each to other
     values."""
 
     def __init__(self, client: Prisma) -> None:
         super().__init__()
         self._client = client
 
-    async def update(self, update: Update) -> bool:
+    async def update(self, update: DescriptionUpdate) -> bool:
         """Whether there was such a record, and is changed. Raises what `update_many` of the client
         raises."""
         done = await self._add(None, update)
         return await self._update(update) if done is None else done
 
-    async def _update(self, update: Update) -> bool:
+    async def _update(self, update: DescriptionUpdate) -> bool:
         columns, where = update
         return await self._client.videoanalysis.update_many(columns, where) == 1
 
-    async def _write(self, rows: Sequence[Update]) -> Sequence[bool | None]:
+    async def _write(self, rows: Sequence[DescriptionUpdate]) -> Sequence[bool | None]:
         """None: not written with the others. Who holds the record is waited for alone."""
         if len(rows) == 1:
             return [await self._update(rows[0])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from backend.engine import JsonRecords, Provider
-from backend.records.record import JSON_FORM, Answer
+from backend.records.record import JSON_FORM, RecordJson
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -53,17 +53,17 @@ class Reader:
         self.provider: Provider = provider
         self.rows = JsonRecords(client, VideoAnalysis, JSON_FORM)
 
-    async def find(self, video_id: str) -> Answer | None:
+    async def find(self, video_id: str) -> RecordJson | None:
         row = await self.rows.find_unique({"videoId": video_id})
         return None if row is None else (await self.answers([row]))[0]
 
-    async def by_video_ids(self, video_ids: Iterable[str]) -> dict[str, Answer]:
+    async def by_video_ids(self, video_ids: Iterable[str]) -> dict[str, RecordJson]:
         """Those that there are, by their video_id."""
         wanted = list(video_ids)
         rows = await self.rows.find_many(where={"videoId": {"in": wanted}}) if wanted else []
         return {answer["video_id"]: answer for answer in await self.answers(rows)}
 
-    async def answers(self, rows: list[dict[str, Any]]) -> list[Answer]:
+    async def answers(self, rows: list[dict[str, Any]]) -> list[RecordJson]:
         """These rows of `rows`, completed."""
         related = {row["id"]: row for row in rows if row["has_relations"]}
         for row in rows:

@@ -38,14 +38,16 @@ JSON_FORM = JsonForm(
 )
 """A row as it is answered, but for its relations: Reader.answers adds them."""
 
-Answer = dict[str, Any]
+RecordJson = dict[str, Any]
 """What VideoAnalysis describes, as JSON has it."""
 
 Described = VideoAnalysis | VideoAnalysisCreate
 """All that was said of a video."""
 
 
-def answer(record: Described, *, id_: str, created_at: datetime, updated_at: datetime) -> Answer:
+def record_json(
+    record: Described, *, id_: str, created_at: datetime, updated_at: datetime
+) -> RecordJson:
     said = record.__dict__
     created = in_milliseconds(created_at)
     return {
@@ -62,18 +64,20 @@ def answer(record: Described, *, id_: str, created_at: datetime, updated_at: dat
     }
 
 
-def stored_answer(record: VideoAnalysis) -> Answer:
-    return answer(record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at)
+def stored_record_json(record: VideoAnalysis) -> RecordJson:
+    return record_json(
+        record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at
+    )
 
 
-def record(answer: Answer) -> VideoAnalysis:
+def record(stored: RecordJson) -> VideoAnalysis:
     """Already valid: it was checked on its way in."""
     return VideoAnalysis.model_construct(
         **{
-            **answer,
-            "created_at": datetime.fromisoformat(answer["created_at"]),
-            "updated_at": datetime.fromisoformat(answer["updated_at"]),
-            "segments": [Segment.model_construct(**part) for part in answer["segments"]],
+            **stored,
+            "created_at": datetime.fromisoformat(stored["created_at"]),
+            "updated_at": datetime.fromisoformat(stored["updated_at"]),
+            "segments": [Segment.model_construct(**part) for part in stored["segments"]],
         }
     )
 

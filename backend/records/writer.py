@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,7 @@ from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoA
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 from backend.records import record as records
-from backend.records.batches import GatheredCreates, GatheredUpdates, Update
+from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from backend.records.reader import Reader
 
 if TYPE_CHECKING:
@@ -37,17 +38,46 @@ Changes = Mapping[str, Any]
 """Fields of VideoAnalysis and their new values."""
 
 
-class Writer:
-    """Writes what `reader` reads."""
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A record that there is not yet."""
 
-    def __init__(self, reader: Reader) -> None:
+    record: VideoAnalysisCreate
+    row: Any
+    """Columns by their names in schema.prisma."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A record changed to `record`, if it is still as `where` describes it."""
+
+    record: VideoAnalysis
+    columns: Any
+    where: Any
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    video_id: str
+
+
+Mutation = Create | Update | Delete
+
+
+class Writer:
+    """Writes what `reader` reads. `on_write` is called after each change."""
+
+    def __init__(self, reader: Reader, on_write: Callable[[], None]) -> None:
         self.client = reader.client
         self._reader = reader
-        self._creates = GatheredCreates(self.client.videoanalysis)
-        gathers = reader.provider == "postgresql"
-        self._updates = GatheredUpdates(self.client) if gathers else None
+        self._on_write = on_write
+        self._creates = BatchedCreates(self.client.videoanalysis)
+        # SQLite's writer batches by itself.
+        batches = reader.provider == "postgresql"
+        self._updates = BatchedUpdates(self.client) if batches else None
 
-    async def create(self, given: VideoAnalysisCreate) -> records.Answer:
+    async def create(self, given: VideoAnalysisCreate) -> records.RecordJson:
         """The record as it is answered. Raises VideoAnalysisExists."""
         id_, moment = cuid(), now()
         row: Any = {
@@ -63,26 +93,10 @@ class Writer:
             ),
         }
         try:
-            if row["hasRelations"]:
-                made = VideoAnalysis.model_construct(
-                    id=id_, created_at=moment, updated_at=moment, **dict(given)
-                )
-                await self._create_with_relations(made, row)
-            else:
-                await self._creates.create(row)
+            await self.write(Create(given, row))
         except UniqueViolationError as error:
             raise VideoAnalysisExists(given.video_id) from error
-        return records.answer(given, id_=id_, created_at=moment, updated_at=moment)
-
-    async def _create_with_relations(self, made: VideoAnalysis, row: Any) -> None:
-        async def write() -> None:
-            await _name_all(self.client, made.tags, made.people)
-            batch = self.client.batch_()
-            batch.videoanalysis.create(row)
-            _insert_relations(batch, made, records.RELATIONS)
-            await batch.commit()
-
-        await _while_names_last(write)
+        return records.record_json(given, id_=id_, created_at=moment, updated_at=moment)
 
     async def change(
         self, video_id: str, edit: Callable[[VideoAnalysis], Changes]
@@ -99,31 +113,66 @@ class Writer:
             changes = edit(read)
             moment = max(now(), read.updated_at + _MILLISECOND)
             changed = read.model_copy(update={**changes, "updated_at": moment})
+            where: Any = {"id": read.id}
             # A time that another tool wrote in another form never equals ours.
-            guarded = unmatched != read.updated_at or attempt < _UNGUARDED_AFTER
-            if await self._write(read, changed, changes, guarded=guarded):
+            if unmatched != read.updated_at or attempt < _UNGUARDED_AFTER:
+                where["updatedAt"] = read.updated_at
+            if await self.write(Update(changed, _columns(changed, changes), where, changes)):
                 return changed
             unmatched = read.updated_at
             await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
         raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
-    async def _write(
-        self, read: VideoAnalysis, changed: VideoAnalysis, changes: Changes, *, guarded: bool
-    ) -> bool:
-        """Whether the record was still as it was read, and is changed now."""
-        columns: Any = records.plain_columns(changes)
-        if "description" in changes:
-            columns["description"] = changed.description
-        columns["hasRelations"] = _has_relations(changed)
-        columns["searchTerms"] = records.index_entry_of(changed)
-        columns["updatedAt"] = changed.updated_at
-        where: Any = {"id": read.id}
-        if guarded:
-            where["updatedAt"] = read.updated_at
+    async def delete(self, video_id: str) -> None:
+        """Raises VideoAnalysisNotFound."""
+        if not await self.write(Delete(video_id)):
+            raise VideoAnalysisNotFound(video_id)
+
+    async def write(self, mutation: Mutation) -> bool:
+        """Whether there was such a record, and it is changed now. All changes of records pass here.
+
+        Those that come at the same time and that one statement can write share it (batches.py).
+        Raises what the client raises."""
+        match mutation:
+            case Create():
+                await self._create(mutation)
+                done = True
+            case Update():
+                done = await self._update(mutation)
+            case Delete():
+                where: Any = {"videoId": mutation.video_id}
+                done = await self.client.videoanalysis.delete_many(where) > 0
+        self._on_write()
+        return done
+
+    async def _create(self, mutation: Create) -> None:
+        record, row = mutation.record, mutation.row
+        if not row["hasRelations"]:
+            await self._creates.create(row)
+            return
+        made = VideoAnalysis.model_construct(
+            id=row["id"],
+            created_at=row["createdAt"],
+            updated_at=row["updatedAt"],
+            **dict(record),
+        )
+
+        async def write() -> None:
+            await _name_all(self.client, made.tags, made.people)
+            batch = self.client.batch_()
+            batch.videoanalysis.create(row)
+            _insert_relations(batch, made, records.RELATIONS)
+            await batch.commit()
+
+        await _while_names_last(write)
+
+    async def _update(self, mutation: Update) -> bool:
+        columns, where, changes = mutation.columns, mutation.where, mutation.changes
         relations = [name for name in records.RELATIONS if name in changes]
         if not relations:
+            guarded = "updatedAt" in where
             if self._updates is not None and guarded and changes.keys() == {"description"}:
-                return await self._updates.update(Update(columns, where))
+                return await self._updates.update(DescriptionUpdate(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
         async def write() -> bool:
@@ -133,12 +182,22 @@ class Writer:
                     return False
                 batch = transaction.batch_()
                 for name in relations:
-                    _ROWS[name][0](batch).delete_many({"analysisId": read.id})
-                _insert_relations(batch, changed, relations)
+                    _ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
+                _insert_relations(batch, mutation.record, relations)
                 await batch.commit()
             return True
 
         return await _while_names_last(write)
+
+
+def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
+    columns = records.plain_columns(changes)
+    if "description" in changes:
+        columns["description"] = changed.description
+    columns["hasRelations"] = _has_relations(changed)
+    columns["searchTerms"] = records.index_entry_of(changed)
+    columns["updatedAt"] = changed.updated_at
+    return columns
 
 
 def _has_relations(record: records.Described) -> bool:

@@ -115,7 +115,7 @@ async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
 ) -> JsonResponse:
     record = await database.update_video_analysis(video_id, body.description)
-    return JsonResponse(records.stored_answer(record))
+    return JsonResponse(records.stored_record_json(record))
 
 
 @router.patch(
@@ -133,7 +133,9 @@ async def patch_video_analysis(
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
-    return JsonResponse(records.stored_answer(await database.patch_video_analysis(video_id, body)))
+    return JsonResponse(
+        records.stored_record_json(await database.patch_video_analysis(video_id, body))
+    )
 
 
 @router.delete(

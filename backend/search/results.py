@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from backend.records.record import FACETS, Answer
+from backend.records.record import FACETS, RecordJson
 from backend.search.bm25 import Hit
 from backend.search.snippets import Match, Matcher, part_of, snippet
 
@@ -18,7 +18,7 @@ FACET_VALUES = 20
 _OTHERS = ("title", "location", "country", "mood", "event_type")
 
 
-def shown(score: float, analysis: Answer, matcher: Matcher) -> dict[str, Any]:
+def shown(score: float, analysis: RecordJson, matcher: Matcher) -> dict[str, Any]:
     """What SearchResult describes, as JSON has it."""
     text: str = analysis["description"]
     found = matcher.matches(text)
@@ -38,7 +38,7 @@ def shown(score: float, analysis: Answer, matcher: Matcher) -> dict[str, Any]:
     }
 
 
-def _segments(analysis: Answer, in_text: list[Match], matcher: Matcher) -> list[dict[str, Any]]:
+def _segments(analysis: RecordJson, in_text: list[Match], matcher: Matcher) -> list[dict[str, Any]]:
     """Those with the most of the words, the earliest first among equals."""
     found = []
     for segment in analysis["segments"]:

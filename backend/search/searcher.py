@@ -14,7 +14,7 @@ from backend.core import cursors
 from backend.records import listing
 from backend.records.filters import Filters
 from backend.records.reader import Reader
-from backend.records.record import RELATIONS, Answer
+from backend.records.record import RELATIONS, RecordJson
 from backend.search import candidates as plan
 from backend.search import postgresql, spelling, sqlite
 from backend.search.bm25 import Hit, rank
@@ -309,7 +309,7 @@ class Search:
         return text.split("\n") if text is not None else []
 
 
-def _has(analysis: Answer, named: Mapping[str, Sequence[str]]) -> bool:
+def _has(analysis: RecordJson, named: Mapping[str, Sequence[str]]) -> bool:
     """Whether the record is still what its entry in the index told of it."""
     return all(
         name in (analysis[facet] if facet in RELATIONS else [analysis[facet]])

@@ -13,8 +13,8 @@ from prisma import Prisma
 from prisma.errors import DataError, UniqueViolationError
 
 from backend.engine import in_process
-from backend.records import batches as gathered_writes
-from backend.records.batches import GatheredCreates, GatheredUpdates, Update
+from backend.records import batches
+from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from tests.service.conftest import Database, on_postgresql
 from tests.statements import statements
 
@@ -29,7 +29,7 @@ def row(video_id: str, **fields: Any) -> Any:
 
 async def test_creates_of_one_turn_are_few_statements(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         before = await statements(db)
         await asyncio.gather(
             *(creates.create(row(f"v{number}", title=None)) for number in range(21)),
@@ -46,9 +46,9 @@ class GivenUpError(Exception):
 async def test_those_that_come_meanwhile_are_one_statement(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathered_writes, "_PATIENCE", 1e3)
+    monkeypatch.setattr(batches, "_MAX_DELAY", 1e3)
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         with contextlib.suppress(GivenUpError):
             async with db.tx() as transaction:
                 await transaction.videoanalysis.create(row("first"))
@@ -68,7 +68,7 @@ async def test_those_that_come_meanwhile_are_one_statement(
 @on_postgresql
 async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         async with db.tx() as transaction:
             await transaction.videoanalysis.create(row("b"))
             waiting = creates.create(row("b"))
@@ -82,7 +82,7 @@ async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> Non
 
 async def test_only_those_that_are_refused_fail(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         await creates.create(row("taken"))
         ids = ["a", "taken", "b", "c", "b", "d"]
         made = [row(id_) | {"id": f"{place}"} for place, id_ in enumerate(ids)]
@@ -101,7 +101,7 @@ async def test_only_those_that_are_refused_fail(database: Database) -> None:
 
 async def test_a_database_that_is_away_is_told_to_all(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
     outcomes = await asyncio.gather(
         *(creates.create(row(f"v{number}")) for number in range(4)), return_exceptions=True
     )
@@ -112,7 +112,7 @@ async def test_a_database_that_is_away_is_told_to_all(database: Database) -> Non
 
 async def test_who_leaves_before_it_begins_is_not_written(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
         leaving.cancel()
         await staying
@@ -121,7 +121,7 @@ async def test_who_leaves_before_it_begins_is_not_written(database: Database) ->
 
 async def test_who_leaves_later_takes_nobody_along(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
         for _ in range(3):
             await asyncio.sleep(0)
@@ -132,7 +132,7 @@ async def test_who_leaves_later_takes_nobody_along(database: Database) -> None:
 
 async def test_a_statement_that_nobody_waits_for_is_given_up(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
-        creates = GatheredCreates(db.videoanalysis)
+        creates = BatchedCreates(db.videoanalysis)
         await creates.create(row("before"))  # its plan is there
         with contextlib.suppress(ZeroDivisionError):
             async with db.tx() as transaction:
@@ -172,14 +172,14 @@ BEFORE = datetime(2026, 3, 1, 9, 30, 0, 125_000, tzinfo=UTC)
 AFTER = BEFORE + timedelta(milliseconds=1)
 
 
-def update(video_id: str, description: str, *, read_at: datetime = BEFORE) -> Update:
+def update(video_id: str, description: str, *, read_at: datetime = BEFORE) -> DescriptionUpdate:
     columns = {
         "description": description,
         "searchTerms": f"1 {description.lower()}",
         "hasRelations": False,
         "updatedAt": AFTER,
     }
-    return Update(columns, {"id": f"id of {video_id}", "updatedAt": read_at})
+    return DescriptionUpdate(columns, {"id": f"id of {video_id}", "updatedAt": read_at})
 
 
 async def store(db: Prisma, *video_ids: str) -> None:
@@ -192,7 +192,7 @@ async def test_updates_of_one_turn_are_few_statements(database: Database) -> Non
     ids = [f"v{number}" for number in range(20)]
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         await store(db, *ids)
-        updates = GatheredUpdates(db)
+        updates = BatchedUpdates(db)
         before = await statements(db)
         outcomes = await asyncio.gather(
             *(updates.update(update(id_, f"Cat {id_}.")) for id_ in ids[:18]),
@@ -216,7 +216,7 @@ async def test_updates_of_one_turn_are_few_statements(database: Database) -> Non
 async def test_of_two_updates_of_one_record_one_comes_too_late(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         await store(db, "a", "b")
-        updates = GatheredUpdates(db)
+        updates = BatchedUpdates(db)
         both = [update("a", "First."), update("a", "Second.")]
         *outcomes, other = await asyncio.gather(
             *(updates.update(each) for each in both), updates.update(update("b", "Other."))
@@ -231,7 +231,7 @@ async def test_of_two_updates_of_one_record_one_comes_too_late(database: Databas
 async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         await store(db, "a", "held", "b")
-        updates = GatheredUpdates(db)
+        updates = BatchedUpdates(db)
         async with db.tx() as transaction:
             await transaction.videoanalysis.update_many({"title": "Held"}, {"videoId": "held"})
             first, held, last = (
@@ -249,7 +249,7 @@ async def test_only_updates_that_are_refused_fail(own_database: Database) -> Non
     own_database.execute("ALTER TABLE video_analysis ADD CHECK (description <> 'Refused.')")
     async with in_process(Prisma)(datasource={"url": own_database.url}) as db:
         await store(db, "a", "b", "c")
-        updates = GatheredUpdates(db)
+        updates = BatchedUpdates(db)
         outcomes = await asyncio.gather(
             updates.update(update("a", "Cat.")),
             updates.update(update("b", "Refused.")),
@@ -265,7 +265,7 @@ async def test_only_updates_that_are_refused_fail(own_database: Database) -> Non
 async def test_updates_while_the_database_is_away(database: Database) -> None:
     async with in_process(Prisma)(datasource={"url": database.url}) as db:
         await store(db, "a", "b")
-        updates = GatheredUpdates(db)
+        updates = BatchedUpdates(db)
     outcomes = await asyncio.gather(
         updates.update(update("a", "Cat.")),
         updates.update(update("b", "Cow.")),
