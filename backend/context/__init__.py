@@ -1,1 +1,3 @@
+"""Descriptions packed into the tokens that a conversation has for them."""
+
 from __future__ import annotations
