@@ -14,6 +14,7 @@ from backend.engine.cli.generate import generate_client
 from backend.engine.cli.prisma import environment_of
 from backend.engine.datasource import provider_of
 from backend.engine.errors import EngineError
+from backend.engine.generate import entry
 from backend.engine.generate.artifact import StaleClientError, load_artifact
 from backend.engine.migrate.deploy import deploy
 from backend.engine.migrate.direct import direct_url
@@ -55,11 +56,12 @@ def _client_is_current() -> bool:
     package = importlib.util.find_spec("prisma")
     if package is None or package.origin is None:
         return False
+    folder = Path(package.origin).parent
     try:
-        artifact = load_artifact(Path(package.origin).parent)
+        artifact = load_artifact(folder)
     except StaleClientError:
         return False
-    return bool(artifact["source"] == str(SCHEMA))
+    return artifact["source"] == str(SCHEMA) and entry.is_installed(folder)
 
 
 def _migrate(url: str) -> None:

@@ -152,7 +152,7 @@ def test_partial_types(schema: Path, tmp_path: Path, package: str) -> None:
     code = (
         f"sys.path.insert(0, {str(PROJECT)!r})\n"
         "from pathlib import Path\n"
-        "from backend.engine.generate import generate\n"
+        "from backend.engine.generate.generate import generate\n"
         "generate(Path('schema.prisma'), output=Path('app/blog'))\n"
         "schema = Path('schema.prisma').read_text().replace('age ', 'years ')\n"
         "Path('schema.prisma').write_text(schema)\n"
@@ -220,7 +220,7 @@ def test_other_files_in_the_output_stay(schema: Path, tmp_path: Path) -> None:
 
 
 _GENERATE = (
-    "import sys, pathlib; from backend.engine.generate import generate;"
+    "import sys, pathlib; from backend.engine.generate.generate import generate;"
     "generate(pathlib.Path(sys.argv[1]), output=pathlib.Path(sys.argv[2]), force=True)"
 )
 

@@ -34,6 +34,7 @@ from ..wasm.schema import (
     with_provider,
     without_connection,
 )
+from . import entry
 from .artifact import ARTIFACT, StaleClientError, load_artifact, write_artifact
 
 PROVIDERS = ("sqlite", "postgresql")
@@ -101,6 +102,8 @@ def _is_current(folder: Path, schema_path: Path, packages: Path) -> bool:
     try:
         artifact = load_artifact(folder)
     except StaleClientError:
+        return False
+    if folder == _installed_package() and not entry.is_installed(folder):
         return False
     made_from = (artifact["source"], artifact["packages"])
     return made_from == (str(schema_path), str(packages))
@@ -209,6 +212,8 @@ def _render(data: dict[str, Any], folder: Path, artifact: dict[str, Any], log: L
             data["generator"]["output"]["value"] = str(package)
             _run_generator(data, stage, folder, log)
             write_artifact(package, artifact)
+            if folder == _installed_package():
+                entry.install(package)
             _publish(package, folder)
     except OSError as error:
         raise GenerateError(f"{folder} cannot be written: {error}") from error
