@@ -83,7 +83,7 @@ class SQLiteDatabases:
             )
             database.execute("COMMIT")
             if layout == "ours":
-                asyncio.run(_take_in(f"file:{draft}"))
+                asyncio.run(_apply(f"file:{draft}"))
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             database.close()
@@ -132,7 +132,7 @@ class PostgresDatabases:
             self._server.psql(TABLE.format(datetime="TIMESTAMP(3)"), database=template)
         asyncio.run(_copy_in(self._libpq_url(template), layout, rows))
         if layout == "ours":
-            asyncio.run(_take_in(url))
+            asyncio.run(_apply(url))
         self._server.psql("VACUUM (ANALYZE)", database=template)
         self._server.psql("CHECKPOINT")
         self._filled.add(template)
@@ -187,7 +187,7 @@ async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
         await connection.close()
 
 
-async def _take_in(url: str) -> None:
+async def _apply(url: str) -> None:
     """Have the search index take in the rows."""
     database = DatabaseService(url)
     await database.connect()

@@ -35,7 +35,7 @@ from backend.records.filters import Filters
 from backend.records.reader import Reader
 from backend.records.stats import stats
 from backend.records.writer import Writer
-from backend.search.indexer import Upkeep
+from backend.search.indexer import Indexer
 from backend.search.reindex import is_behind, reindex
 from backend.search.searcher import SQL, Search
 
@@ -100,9 +100,9 @@ class DatabaseService:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
         self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
         self._reader = Reader(self._client, self.provider)
-        self._upkeep = Upkeep(self._client, SQL[self.provider])
-        self._writer = Writer(self._reader, self._upkeep.wrote)
-        self._search = Search(self._reader, self._upkeep)
+        self._indexer = Indexer(self._client, SQL[self.provider])
+        self._writer = Writer(self._reader, self._indexer.record_written)
+        self._search = Search(self._reader, self._indexer)
         self._max_description_length = max_description_length
 
     async def connect(self) -> None:
@@ -114,7 +114,7 @@ class DatabaseService:
 
     async def disconnect(self) -> None:
         """May be called more than once."""
-        await self._upkeep.stop()
+        await self._indexer.stop()
         if self._client.is_connected():
             await self._client.disconnect()
 
@@ -227,13 +227,13 @@ class DatabaseService:
     async def reindex(self) -> int:
         """How many records were indexed."""
         number = await reindex(self._reader)
-        await self._upkeep.catch_up()
+        await self._indexer.catch_up()
         return number
 
     @_translated
     async def is_index_behind(self) -> bool:
         """Whether records were written by other programs, which search does not know."""
-        return await is_behind(self._client, self._upkeep)
+        return await is_behind(self._client, self._indexer)
 
     def _check_length(self, description: str) -> None:
         if len(description) > self._max_description_length:

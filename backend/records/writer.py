@@ -1,7 +1,7 @@
 """Writing records: the row, its relations and its entry of the search index, all or nothing.
 
 The index's entry is kept in the row's `searchTerms`, from where the index takes it in later (see
-search/upkeep.py). It is made of all of a record's words, so whoever changes a record must have
+search/indexer.py). It is made of all of a record's words, so whoever changes a record must have
 read it first: a change applies only to the record as it was read, told by its `updatedAt`, which
 grows with every change, and is made anew where another came between.
 """

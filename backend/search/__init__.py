@@ -6,6 +6,6 @@ sqlite.py, postgresql.py   the SQL that Prisma cannot express, the same function
 ranking.py      BM25 over the documents that the database names
 snippets.py     where the words stand in the text
 results.py      what was found, as it is answered
-upkeep.py       the index, brought up to what the records noted
+indexer.py       the index, brought up to what the records noted
 reindex.py      the same for records that other programs wrote
 """

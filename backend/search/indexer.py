@@ -1,10 +1,10 @@
-"""The search index, brought up to what the records noted.
+"""The search index, brought up to date with the records.
 
-A write only notes, in its own transaction, which videos it changed (search_tray; see the migration
-`search_tray`). The index takes them in many at a time, which costs a fraction of taking in each by
+A write puts the video_ids that it changed into a queue (search_queue), by triggers, in its own
+transaction. The index applies many entries at a time, which costs a fraction of applying each by
 itself: beside the requests, after some writes or when nothing more is written, and before a search
-is answered, so that it finds what was written before it. What is noted is taken in, and the note
-removed, by one transaction; whoever dies on the way leaves both as they were.
+is answered, so that it finds what was written before it. Entries are applied and removed by one
+transaction; a process that dies on the way leaves both as they were.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
-"""Take in when nothing was written for so long, or after ENOUGH writes (see sqlite.py)."""
+"""The queue is applied when nothing was written for so long, or after APPLY_AFTER writes (see
+sqlite.py)."""
 
 
-class Upkeep:
+class Indexer:
     """`sql` is the module of the client's database: sqlite.py or postgresql.py."""
 
     def __init__(self, client: Prisma, sql: ModuleType) -> None:
@@ -38,22 +39,22 @@ class Upkeep:
         """Begins when the one that is running has ended."""
         self._settling: asyncio.Task[None] | None = None
 
-    async def waiting(self) -> int:
-        """How many notes there are."""
-        row: Any = await self._client.query_first(self._sql.WAITING)
-        return int(row["waiting"])
+    async def pending(self) -> int:
+        """How many entries the queue has."""
+        row: Any = await self._client.query_first(self._sql.PENDING)
+        return int(row["pending"])
 
     async def catch_up(self) -> None:
         """When this returns, the index holds all that was committed before it was called."""
-        if await self.waiting():
+        if await self.pending():
             # Shared with others, who want it still when this caller has left.
-            await asyncio.shield(self._take_in_soon())
+            await asyncio.shield(self._apply_soon())
 
-    def wrote(self) -> None:
+    def record_written(self) -> None:
         """A record was written, or may have been."""
         self._writes += 1
-        if self._writes % self._sql.ENOUGH == 0:
-            self._take_in_soon().add_done_callback(_say_if_failed)
+        if self._writes % self._sql.APPLY_AFTER == 0:
+            self._apply_soon().add_done_callback(_say_if_failed)
         if self._timer is None:
             self._look_later()
 
@@ -84,18 +85,18 @@ class Upkeep:
         await self.catch_up()
         await self._sql.tidy(self._client)
 
-    def _take_in_soon(self) -> asyncio.Task[None]:
+    def _apply_soon(self) -> asyncio.Task[None]:
         """One that has not begun: what is running may not see what was written just now."""
         if self._next is None:
-            self._next = asyncio.get_running_loop().create_task(self._take_in(self._running))
+            self._next = asyncio.get_running_loop().create_task(self._apply(self._running))
         return self._next
 
-    async def _take_in(self, running: asyncio.Task[None] | None) -> None:
+    async def _apply(self, running: asyncio.Task[None] | None) -> None:
         if running is not None:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
-        for _ in range(math.ceil(await self.waiting() / self._sql.MOST_TAKEN)):
-            await self._run(self._sql.TAKE_IN)
+        for _ in range(math.ceil(await self.pending() / self._sql.MAX_APPLIED)):
+            await self._run(self._sql.APPLY_QUEUE)
 
     async def _run(self, statements: Sequence[str]) -> None:
         """As one transaction."""

@@ -16,26 +16,27 @@ from backend.search.candidates import Formula, Slot
 if TYPE_CHECKING:
     from prisma import Prisma
 
-_WAITING = (
-    'FROM "search_tray" WHERE "xid" >= (SELECT CASE'
-    """ WHEN "taken" <= pg_snapshot_xmin(pg_current_snapshot()) THEN "taken" ELSE '0'::xid8 END"""
+_PENDING = (
+    'FROM "search_queue" WHERE "xid" >= (SELECT CASE'
+    ' WHEN "applied_before" <= pg_snapshot_xmin(pg_current_snapshot()) THEN "applied_before"'
+    """ ELSE '0'::xid8 END"""
     ' FROM "search_total")'
 )
-"""Of the notes, those that are not taken in. They are looked for from where the last taking in
-ended: before that is nothing but what it removed, which PostgreSQL clears away much later."""
+"""The entries of the queue that are not applied yet. They are looked for from where the last
+applying ended: before that is nothing but what it removed, which PostgreSQL vacuums much later."""
 
-WAITING = f'SELECT count(*) AS "waiting" {_WAITING}'
+PENDING = f'SELECT count(*) AS "pending" {_PENDING}'
 
 # For a list that the planner knows it would plan anew each time.
 _ASKED = "ANY (ARRAY(SELECT unnest(string_to_array($1, ' '))))"
 
 OPENING = (
-    f'SELECT "documents", "length", EXISTS (SELECT 1 {_WAITING}) AS "waiting",'
+    f'SELECT "documents", "length", EXISTS (SELECT 1 {_PENDING}) AS "pending",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
     f' WHERE t."term" = {_ASKED} AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether the queue must be applied first."""
 
 FREQUENCIES = (
     f'SELECT "term", "documents" FROM "search_term" WHERE "term" = {_ASKED} AND "documents" > 0'
@@ -107,15 +108,16 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
     return f"({sign.join(match(part, slots) for part in parts)})"
 
 
-# Taking in what the records noted (see upkeep.py)
+# Applying the queue (see indexer.py)
 
-ENOUGH = 1_000
-"""Writes after which to take in: the more, the cheaper for each, but a search waits meanwhile."""
+APPLY_AFTER = 1_000
+"""Writes after which to apply the queue: the more, the cheaper for each, but a search waits
+meanwhile."""
 
-MOST_TAKEN = 2_000
-"""What is taken in by one transaction. More than ENOUGH: others write while it begins."""
+MAX_APPLIED = 2_000
+"""Entries that one transaction applies. More than APPLY_AFTER: others write while it begins."""
 
-TAKE_IN = (
+APPLY_QUEUE = (
     # One at a time: the second statement sees what was committed before the lock was had. Both in
     # one block, so that no lock waits for a process that has been stopped between them.
     # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
@@ -123,9 +125,9 @@ TAKE_IN = (
     DO $$ BEGIN
     LOCK TABLE "video_analysis" IN ACCESS SHARE MODE; -- first, as TRUNCATE does
     PERFORM 1 FROM "search_total" FOR UPDATE;
-    WITH taken AS (
-        DELETE FROM "search_tray" WHERE ctid = ANY (ARRAY(
-            SELECT ctid {_WAITING} ORDER BY "xid", "id" LIMIT {MOST_TAKEN}
+    WITH claimed AS (
+        DELETE FROM "search_queue" WHERE ctid = ANY (ARRAY(
+            SELECT ctid {_PENDING} ORDER BY "xid", "id" LIMIT {MAX_APPLIED}
         )) RETURNING "video_id", "xid"
     ), changed AS MATERIALIZED (
         SELECT t."video_id", old."length" AS "old_length", old."terms" AS "old_terms",
@@ -133,7 +135,7 @@ TAKE_IN = (
             substr(split_part(new."search_terms", chr(10), 1), strpos(new."search_terms", ' ') + 1)
                 AS "terms",
             split_part(new."search_terms", chr(10), 2) AS "facets"
-        FROM (SELECT DISTINCT "video_id" FROM taken) AS t
+        FROM (SELECT DISTINCT "video_id" FROM claimed) AS t
         LEFT JOIN LATERAL (
             SELECT "length", "terms" FROM "search_document" AS d
             WHERE d."video_id" = t."video_id" OFFSET 0
@@ -156,9 +158,9 @@ TAKE_IN = (
             SELECT count("terms") - count("old_terms") FROM changed
         ), "length" = "search_total"."length" + (
             SELECT coalesce(sum("length"), 0) - coalesce(sum("old_length"), 0) FROM changed
-        ), "taken" = least( -- which leaves out what is NULL
+        ), "applied_before" = least( -- which leaves out what is NULL
             pg_snapshot_xmin(pg_current_snapshot()),
-            (SELECT "xid" FROM taken ORDER BY "xid" OFFSET {MOST_TAKEN - 1})
+            (SELECT "xid" FROM claimed ORDER BY "xid" OFFSET {MAX_APPLIED - 1})
         )
     )
     INSERT INTO "search_term" ("term", "documents")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend.models.schemas import VideoAnalysis
 from backend.records import record as records
 from backend.records.reader import Reader
-from backend.search.indexer import Upkeep
+from backend.search.indexer import Indexer
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -46,10 +46,10 @@ async def _index(client: Prisma, record: VideoAnalysis) -> None:
         await client.videoanalysis.update_many(columns, {"id": record.id})
 
 
-async def is_behind(client: Prisma, upkeep: Upkeep) -> bool:
-    """Whether there are fewer entries than records, those counted that are still to be taken in.
-    What others left is taken in soon, and the index tidied."""
-    waiting = await upkeep.waiting()
-    upkeep.wrote()
+async def is_behind(client: Prisma, indexer: Indexer) -> bool:
+    """Whether there are fewer entries than records, those counted that are still in the queue.
+    What others left there is applied soon, and the index tidied."""
+    waiting = await indexer.pending()
+    indexer.record_written()
     totals: Any = await client.query_first('SELECT "documents" FROM "search_total"')
     return int(totals["documents"]) + waiting < await client.videoanalysis.count()

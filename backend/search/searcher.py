@@ -19,7 +19,7 @@ from backend.search import candidates as plan
 from backend.search import postgresql, spelling, sqlite
 from backend.search.bm25 import Hit, rank
 from backend.search.candidates import Slot
-from backend.search.indexer import Upkeep
+from backend.search.indexer import Indexer
 from backend.search.results import facets_of, shown
 from backend.search.snippets import Matcher
 from backend.text.analysis import stem, term_of, words
@@ -65,10 +65,10 @@ class Question:
 
 
 class Search:
-    def __init__(self, reader: Reader, upkeep: Upkeep) -> None:
+    def __init__(self, reader: Reader, indexer: Indexer) -> None:
         self._reader = reader
         self._client = reader.client
-        self._upkeep = upkeep
+        self._indexer = indexer
         self._sql = SQL[reader.provider]
         self._counted: dict[Filters, tuple[int, int, int]] = {}
         """The index's documents and words, when filters named so many videos."""
@@ -149,8 +149,8 @@ class Search:
         index that has all that was written before."""
         asked = self._sql.bound(list(terms))
         row: Any = await self._client.query_first(self._sql.OPENING, asked)
-        if row["waiting"]:
-            await self._upkeep.catch_up()
+        if row["pending"]:
+            await self._indexer.catch_up()
             row = await self._client.query_first(self._sql.OPENING, asked)
         known: dict[str, int] = orjson.loads(row["known"] or "{}")
         return int(row["documents"]), int(row["length"]), known

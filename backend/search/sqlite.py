@@ -17,16 +17,16 @@ from backend.search.candidates import Formula, Slot
 if TYPE_CHECKING:
     from prisma import Prisma
 
-WAITING = 'SELECT count(*) AS "waiting" FROM "search_tray"'
-"""How many notes are not taken in."""
+PENDING = 'SELECT count(*) AS "pending" FROM "search_queue"'
+"""How many entries of the queue are not applied."""
 
 OPENING = (
-    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_tray") AS "waiting",'
+    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_queue") AS "pending",'
     ' (SELECT json_group_object("term", "documents") FROM "search_term"'
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""The totals, FREQUENCIES (`known`, as JSON), and whether there is anything to take in first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether the queue must be applied first."""
 
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
@@ -91,41 +91,42 @@ def match(formula: Formula, slots: Sequence[Slot]) -> str:
     return f"({f' {operator.upper()} '.join(match(part, slots) for part in parts)})"
 
 
-# Taking in what the records noted (see upkeep.py)
+# Applying the queue (see indexer.py)
 
-ENOUGH = 128
-"""Writes after which to take in: the more, the cheaper for each, but the writer waits meanwhile."""
+APPLY_AFTER = 128
+"""Writes after which to apply the queue: the more, the cheaper for each, but the writer waits
+meanwhile."""
 
-MOST_TAKEN = 1_000
-"""What is taken in by one transaction, during which writers wait."""
+MAX_APPLIED = 1_000
+"""Entries that one transaction applies, during which writers wait."""
 
-_FIRST = f'FROM "search_tray" ORDER BY "id" LIMIT {MOST_TAKEN}'
-_TAKEN = f'SELECT "video_id" {_FIRST}'
+_FIRST = f'FROM "search_queue" ORDER BY "id" LIMIT {MAX_APPLIED}'
+_CLAIMED = f'SELECT "video_id" {_FIRST}'
 
 
 def _count_terms(change: str) -> str:
-    """Add to search_term, for those of the taken videos that search_document has."""
+    """Add to search_term, for those of the claimed videos that search_document has."""
     return (
         f'INSERT INTO "search_term" ("term", "documents") SELECT value, {change}'
         ' FROM "search_document" AS d CROSS JOIN'
         """ json_each('["' || replace(d."terms", ' ', '","') || '"]')"""
-        f" WHERE d.\"video_id\" IN ({_TAKEN}) AND value <> '' GROUP BY value"
+        f" WHERE d.\"video_id\" IN ({_CLAIMED}) AND value <> '' GROUP BY value"
         ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"'
     )
 
 
-TAKE_IN = (
+APPLY_QUEUE = (
     _count_terms("-count(*)"),
-    f'DELETE FROM "search_document" WHERE "video_id" IN ({_TAKEN})',
+    f'DELETE FROM "search_document" WHERE "video_id" IN ({_CLAIMED})',
     'INSERT INTO "search_document" ("video_id", "length", "terms", "facets")'
     ' SELECT "video_id", CAST("entry" AS INTEGER),'
     ' substr("entry", instr("entry", \' \') + 1, "end" - instr("entry", \' \') - 1),'
     ' substr("entry", "end" + 1) FROM ('
     'SELECT "video_id", "search_terms" AS "entry",'
     ' instr("search_terms" || char(10), char(10)) AS "end"'
-    f' FROM "video_analysis" WHERE "video_id" IN ({_TAKEN}) AND "search_terms" IS NOT NULL)',
+    f' FROM "video_analysis" WHERE "video_id" IN ({_CLAIMED}) AND "search_terms" IS NOT NULL)',
     _count_terms("count(*)"),
-    f'DELETE FROM "search_tray" WHERE "id" IN (SELECT "id" {_FIRST})',
+    f'DELETE FROM "search_queue" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
 """One transaction. The index itself follows search_document by triggers."""
 

@@ -15,7 +15,7 @@ _LENGTH_SIGNS = 0x2900
 
 
 def index_entry(texts: Iterable[str]) -> str:
-    """What the index is told of a document: see the migration `search_tray`."""
+    """What the index is told of a document: see the migration `search_queue`."""
     found: list[str] = []
     for text in texts:
         found += terms(text)

@@ -47,8 +47,8 @@ class SQLite:
 
     def indexed(self) -> set[str]:
         """The video_ids that search knows; asserts that all that it keeps of them agrees."""
-        while self.count("search_tray"):
-            self.execute(f"BEGIN IMMEDIATE; {'; '.join(sqlite.TAKE_IN)}; COMMIT")
+        while self.count("search_queue"):
+            self.execute(f"BEGIN IMMEDIATE; {'; '.join(sqlite.APPLY_QUEUE)}; COMMIT")
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             database.execute(  # fails where the index and the documents differ
                 "INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)"
@@ -85,8 +85,8 @@ class PostgreSQL:
         return found
 
     def indexed(self) -> set[str]:
-        while self.count("search_tray"):
-            self.execute(f"BEGIN; {'; '.join(postgresql.TAKE_IN)}; COMMIT")
+        while self.count("search_queue"):
+            self.execute(f"BEGIN; {'; '.join(postgresql.APPLY_QUEUE)}; COMMIT")
         found, total, counts = json.loads(
             self.server.psql(
                 "SELECT json_build_array("

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from pathlib import Path
 
 import httpx
 import pytest
 
-from backend.engine.migrate import deploy
-from backend.main import create_app
-from backend.text.entry import length_class
-from tests.postgres import PostgresServer
 from tests.service.conftest import (
-    SCHEMA,
     Database,
-    PostgreSQL,
-    SQLite,
-    client_of,
-    settings_for,
 )
 
 pytestmark = pytest.mark.anyio
@@ -107,46 +96,3 @@ async def test_counts_are_whole_after_many_writes_at_once(
 
     await asyncio.gather(*(write(number) for number in range(300)))
     assert database.indexed() == {f"w{number}" for number in range(300) if number % 7}
-
-
-@pytest.mark.parametrize("last", ["*_metadata_and_search", "*_search_tray"])
-async def test_a_database_of_an_earlier_release(
-    tmp_path: Path, postgres_server: PostgresServer, last: str
-) -> None:
-    before = tmp_path / "prisma"
-    shutil.copytree(SCHEMA.parent, before, ignore=shutil.ignore_patterns("node_modules"))
-    for provider in ("sqlite", "postgresql"):
-        [newest] = before.glob(f"migrations/{provider}/{last}")
-        for later in newest.parent.glob("2*"):
-            if later.name > newest.name:
-                shutil.rmtree(later)
-    databases: list[Database] = [
-        SQLite(tmp_path / "old.db"),
-        PostgreSQL(postgres_server, postgres_server.create_database()),
-    ]
-    for old in databases:
-        await deploy(before / SCHEMA.name, old.url, log=lambda _: None)
-        old.execute(
-            "INSERT INTO video_analysis"
-            " (id, video_id, description, location, has_relations, search_terms, updated_at)"
-            " VALUES ('1', 'v1', 'A dog.', NULL, false, '2 a dog', '2026-01-01'),"
-            " ('2', 'v2', 'A cat.', 'Ca\"t', true, '2 a cat', '2026-01-01'),"
-            " ('3', 'v3', '', NULL, false, NULL, '2026-01-01');"
-            "INSERT INTO tag (name) VALUES ('pet');"
-            "INSERT INTO video_tag (analysis_id, tag_name, position, created_at)"
-            " VALUES ('2', 'pet', 0, '2026-01-01')"
-        )
-        await deploy(SCHEMA, old.url, log=lambda _: None)
-        app = create_app(settings_for(old.url))
-        async with app.router.lifespan_context(app), client_of(app) as client:
-            answer = (await client.get("/api/search", params={"q": "cat"})).json()
-            assert [result["video_id"] for result in answer["results"]] == ["v2"]
-            assert answer["facets"] == {
-                "tags": [{"name": "pet", "count": 1}],
-                "people": [],
-                "location": [{"name": 'Ca"t', "count": 1}],
-                "event_type": [],
-            }
-        assert old.indexed() == {"v1", "v2"}
-        entries = f"search_term WHERE term = '{length_class(2)}' AND documents = 2"
-        assert old.count(entries) == 1

@@ -231,7 +231,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("event", "table"),
     [
-        ("INSERT", "search_tray"),
+        ("INSERT", "search_queue"),
         ("INSERT", "video_tag"),
         ("INSERT", "segment"),
     ],
@@ -271,7 +271,7 @@ async def test_where_the_note_or_a_relation_cannot_be_written_nothing_is(
         ("DELETE", "search_document"),
         ("INSERT", "search_term"),
         ("UPDATE", "search_total"),
-        ("DELETE", "search_tray"),
+        ("DELETE", "search_queue"),
     ],
 )
 async def test_where_the_index_cannot_take_in_it_stays_as_it_was(

@@ -26,7 +26,7 @@ LOCK_TIMEOUT = 60.0
 replicas that start together as soon as a migration takes longer."""
 
 
-WAITING = "Waiting for another migration of this database to finish"
+PENDING = "Waiting for another migration of this database to finish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ async def apply(
     history = History(database)
     found = compare(migrations, await history.read())
     if not found.up_to_date:
-        await database.lock(lock_timeout, lambda: log(WAITING))
+        await database.lock(lock_timeout, lambda: log(PENDING))
         rows = await history.read()  # what the other one did while we waited
         found = compare(migrations, rows)
         refuse_failed(found.failed)

@@ -12,7 +12,7 @@ from ..drivers.driver import Provider
 from ..errors import DriverError
 from .config import MigrateConfig, load_config
 from .databases.database import Database, Log, explained
-from .deploy import LOCK_TIMEOUT, WAITING
+from .deploy import LOCK_TIMEOUT, PENDING
 from .external import find_external
 from .folder import Migration, MigrationFolder, locate
 from .target import Target, open_database, open_shadow, parse_target
@@ -70,7 +70,7 @@ class Project:
             return database
 
         async def lock(wanted: Database) -> None:
-            await wanted.lock(LOCK_TIMEOUT, lambda: self.log(WAITING))
+            await wanted.lock(LOCK_TIMEOUT, lambda: self.log(PENDING))
 
         external = await find_external(self.config, [database], migrations)
         engine = SchemaEngine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .databases.database import Database
 from .databases.sqlite import SqliteDatabase
-from .deploy import LOCK_TIMEOUT, WAITING, Deployed, apply
+from .deploy import LOCK_TIMEOUT, PENDING, Deployed, apply
 from .project import Project
 
 
@@ -12,7 +12,7 @@ async def reset(project: Project) -> Deployed:
     """All data is lost. The caller has asked."""
     migrations = project.folder.migrations()
     async with project.database(create=True) as database:
-        await database.lock(LOCK_TIMEOUT, lambda: project.log(WAITING))
+        await database.lock(LOCK_TIMEOUT, lambda: project.log(PENDING))
         await empty(project, database)
         return await apply(database, migrations, project.config, log=project.log)
 

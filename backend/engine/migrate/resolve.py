@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import EngineError
-from .deploy import LOCK_TIMEOUT, WAITING
+from .deploy import LOCK_TIMEOUT, PENDING
 from .folder import Migration
 from .history import AppliedMigration, History
 from .project import Project
@@ -17,7 +17,7 @@ async def mark_applied(project: Project, name: str) -> None:
     migration = _find(project.folder.migrations(), name)
     async with project.database(create=False) as database:
         history = History(database)
-        await database.lock(LOCK_TIMEOUT, lambda: project.log(WAITING))
+        await database.lock(LOCK_TIMEOUT, lambda: project.log(PENDING))
         await history.create_if_missing()
         rows = _of(await history.read(), name)
         if any(row.finished_at and not row.rolled_back_at for row in rows):
@@ -37,7 +37,7 @@ async def mark_rolled_back(project: Project, name: str) -> None:
     P3012 when it did not fail."""
     async with project.database(create=False) as database:
         history = History(database)
-        await database.lock(LOCK_TIMEOUT, lambda: project.log(WAITING))
+        await database.lock(LOCK_TIMEOUT, lambda: project.log(PENDING))
         rows = _of(await history.read(), name)
         if not rows:
             raise EngineError(

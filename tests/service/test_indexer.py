@@ -1,4 +1,4 @@
-"""What writes only note is taken in soon after, without anybody waiting for it."""
+"""The queue that writes leave is applied soon after, without anybody waiting for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prisma import Prisma
 
 from backend.engine import in_process
 from backend.main import create_app
-from backend.search import indexer as upkeep
+from backend.search import indexer as indexer
 from backend.search.searcher import SQL
 from backend.text.entry import index_entry
 from tests.service.conftest import Database, client_of, on_postgresql, on_sqlite, settings_for
@@ -28,7 +28,7 @@ async def post(client: httpx.AsyncClient, number: int) -> None:
 
 async def until_nothing_waits(database: Database) -> None:
     async with asyncio.timeout(30):
-        while database.count("search_tray"):  # noqa: ASYNC110  a database sets no event
+        while database.count("search_queue"):  # noqa: ASYNC110  a database sets no event
             await asyncio.sleep(0.05)
 
 
@@ -44,21 +44,21 @@ async def test_when_nothing_more_is_written(client: httpx.AsyncClient, database:
 async def test_when_much_was_written(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
-    enough = SQL[own_database.provider].ENOUGH
+    monkeypatch.setattr(indexer, "IDLE_SECONDS", 1e6)
+    enough = SQL[own_database.provider].APPLY_AFTER
     app = create_app(settings_for(own_database.url))
     async with app.router.lifespan_context(app), client_of(app) as client:
         await asyncio.gather(*(post(client, number) for number in range(enough)))
         await until_nothing_waits(own_database)
         assert own_database.count(f"search_total WHERE documents = {enough}") == 1
         await post(client, 1000)
-        assert own_database.count("search_tray") == 1
+        assert own_database.count("search_queue") == 1
 
 
 async def test_more_than_is_taken_in_at_once(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
+    monkeypatch.setattr(indexer, "IDLE_SECONDS", 1e6)
     numbers = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2500)"
     database.execute(
         f"{numbers} INSERT INTO video_analysis"
@@ -67,7 +67,7 @@ async def test_more_than_is_taken_in_at_once(
     )
     answer = await client.get("/api/search", params={"q": "dog", "limit": 1})
     assert answer.json()["count"] == 1
-    assert database.count("search_tray") == 0
+    assert database.count("search_queue") == 0
     assert len(database.indexed()) == 2500
 
 
@@ -77,13 +77,13 @@ async def test_the_parts_of_the_index_are_merged(
 ) -> None:
     parts = "(SELECT DISTINCT segid FROM search_index_idx)"
     app = create_app(settings_for(own_database.url))
-    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
+    monkeypatch.setattr(indexer, "IDLE_SECONDS", 1e6)
     async with app.router.lifespan_context(app), client_of(app) as client:
         for number in range(3):
             await post(client, number)
             assert await number_of_dogs(client) == number + 1
     assert own_database.count(parts) > 1
-    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(indexer, "IDLE_SECONDS", 0.05)
     async with app.router.lifespan_context(app), client_of(app) as client:
         async with asyncio.timeout(30):
             while own_database.count(parts) > 1:  # noqa: ASYNC110  a database sets no event
@@ -98,7 +98,7 @@ async def test_what_was_left_when_the_service_stopped(
     for _ in range(2):
         app = create_app(settings_for(own_database.url))
         async with app.router.lifespan_context(app), client_of(app) as client:
-            if own_database.count("search_tray"):
+            if own_database.count("search_queue"):
                 await until_nothing_waits(own_database)
                 break
             await post(client, 1)
@@ -118,10 +118,10 @@ async def test_searches_at_once_share_it(client: httpx.AsyncClient, database: Da
 async def test_a_search_that_is_given_up_does_not_stop_it(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "IDLE_SECONDS", 1e6)
+    monkeypatch.setattr(indexer, "IDLE_SECONDS", 1e6)
     await post(client, 1)
     search = asyncio.create_task(client.get("/api/search", params={"q": "dog"}))
-    while database.count("search_tray") and not search.done():
+    while database.count("search_queue") and not search.done():
         await asyncio.sleep(0)
         search.cancel()
     await asyncio.gather(search, return_exceptions=True)
@@ -144,12 +144,12 @@ async def test_a_transaction_that_ends_after_later_ones(own_database: Database) 
                 await post(client, number)
                 assert await number_of_dogs(client) == number + 1
         assert await number_of_dogs(client) == 4
-        assert own_database.count("search_tray") == 0
+        assert own_database.count("search_queue") == 0
 
 
 @on_postgresql
-async def test_a_place_in_the_notes_of_another_cluster(own_database: Database) -> None:
-    own_database.execute("UPDATE search_total SET taken = '1000000000000'")  # as a dump may hold it
+async def test_a_queue_position_of_another_cluster(own_database: Database) -> None:
+    own_database.execute("UPDATE search_total SET applied_before = '1000000000000'")  # as a dump may hold it
     app = create_app(settings_for(own_database.url))
     async with app.router.lifespan_context(app), client_of(app) as client:
         for number in range(3):
