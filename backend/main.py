@@ -9,13 +9,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from backend.core.config import Settings, load_settings
-from backend.core.database import DatabaseService
 from backend.core.errors import StartupError
 from backend.core.lifespan import PlainStartupErrors, lifespan
-from backend.http import docs_pages, openapi
+from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
-from backend.routers import context, health, lookup, names, search, stats, video_analysis
+from backend.routers import context, health, lookup, names, openapi, search, stats, video_analysis
+from backend.services import make_services
 
 
 class Service(FastAPI):
@@ -49,10 +49,13 @@ def create_app(settings: Settings | None = None) -> Service:
         redirect_slashes=False,  # ApiRoute answers both; a CORS preflight follows no redirect
     )
     app.state.settings = settings
-    app.state.database = DatabaseService(
+    services = make_services(
         settings.database_url.get_secret_value(),
         max_description_length=settings.max_description_length,
     )
+    app.state.database = services.database
+    app.state.search = services.search
+    app.state.context = services.context
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (video_analysis, lookup, search, context, names, stats, health):
         app.router.routes.extend(module.router.routes)

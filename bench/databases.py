@@ -19,8 +19,8 @@ from typing import Literal
 
 import asyncpg
 
-from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
+from backend.services import make_services
 from backend.text.entry import index_entry
 from bench.records import Row
 from tests.postgres import USER, PostgresServer
@@ -188,13 +188,13 @@ async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
 
 
 async def _apply(url: str) -> None:
-    """Have the search index take in the rows."""
-    database = DatabaseService(url)
-    await database.connect()
+    """Apply the queue of rows to the search index."""
+    services = make_services(url)
+    await services.database.connect()
     try:
-        await database.search("nothing", limit=1)
+        await services.search.search("nothing", limit=1)
     finally:
-        await database.disconnect()
+        await services.database.disconnect()
 
 
 def _as_text(row: Row, layout: Layout) -> tuple[object, ...]:

@@ -25,9 +25,10 @@ from typing import Any
 import bm25s
 import Stemmer
 
-from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
 from backend.models.schemas import VideoAnalysisCreate
+from backend.records import DatabaseService
+from backend.services import make_services
 
 SCHEMA = Path(__file__).parents[1] / "prisma" / "schema.prisma"
 DEPTH = 10
@@ -81,13 +82,14 @@ def reference(videos: Sequence[Any], asked: Sequence[Question]) -> list[list[str
 
 async def ours(url: str, videos: Sequence[Any], asked: Sequence[Question]) -> list[list[str]]:
     await deploy(SCHEMA, url, log=lambda line: print(line, file=sys.stderr))
-    database = DatabaseService(url)
+    services = make_services(url)
+    database = services.database
     await database.connect()
     try:
         await store(database, videos)
         answers = []
         for _, text in asked:
-            page = await database.search(text, limit=DEPTH)
+            page = await services.search.search(text, limit=DEPTH)
             answers.append([result["video_id"] for result in page["results"]])
         return answers
     finally:

@@ -24,8 +24,8 @@ from typing import Any
 
 import httpx
 
-from backend.core.database import DatabaseService
 from backend.engine.migrate import deploy
+from backend.records import DatabaseService
 from bench.known_item import SCHEMA, garbled, read, store
 
 CONCURRENCY = 4

@@ -11,11 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from backend.core.config import load_settings
-from backend.core.database import DatabaseService
 from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
-from backend.records.filters import Filters
+from backend.records import Filters
+from backend.services import Services, make_services
 
 T = TypeVar("T")
 
@@ -52,17 +52,17 @@ def filters_of(arguments: argparse.Namespace) -> Filters:
     return Filters(**given)
 
 
-def on_database(work: Callable[[DatabaseService], Awaitable[T]]) -> T:
+def on_database(work: Callable[[Services], Awaitable[T]]) -> T:
     """Do something with the database that DATABASE_URL names."""
 
     async def run() -> T:
         settings = load_settings()
-        database = DatabaseService(settings.database_url.get_secret_value())
-        await database.connect()
+        services = make_services(settings.database_url.get_secret_value())
+        await services.database.connect()
         try:
-            return await work(database)
+            return await work(services)
         finally:
-            await database.disconnect()
+            await services.database.disconnect()
 
     try:
         return asyncio.run(run())

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.reindex:
-        number = on_database(lambda database: database.reindex())
+        number = on_database(lambda services: services.search.reindex())
         print(f"{number} descriptions indexed")
         return 0
     text = " ".join(arguments.words)
@@ -32,7 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.limit <= 100:
         raise CommandError("--limit is 1 to 100", code=2)
     filters = filters_of(arguments)
-    page = on_database(lambda database: database.search(text, filters, limit=arguments.limit))
+    page = on_database(
+        lambda services: services.search.search(text, filters, limit=arguments.limit)
+    )
     if arguments.json:
         say_json(page)
         return 0

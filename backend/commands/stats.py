@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     filters = filters_of(arguments)
-    stats = on_database(lambda database: database.stats(filters))
+    stats = on_database(lambda services: services.database.stats(filters))
     if arguments.json:
         say_json(stats)
         return 0

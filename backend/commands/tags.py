@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from backend.commands.memories import on_database, say_json
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Name
-from backend.records.names import PEOPLE, TAGS, Kind
+from backend.records import PEOPLE, TAGS, Kind
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     kind = PEOPLE if arguments.people else TAGS
     if arguments.delete is not None:
         name = _name(arguments.delete)
-        on_database(lambda database: database.delete_name(kind, name))
+        on_database(lambda services: services.database.delete_name(kind, name))
         return 0
     if arguments.rename or arguments.merge:
         return _change(arguments, kind)
     if not 1 <= arguments.limit <= 1000:
         raise CommandError("--limit is 1 to 1000", code=2)
     page = on_database(
-        lambda database: database.list_names(kind, limit=arguments.limit, cursor=None)
+        lambda services: services.database.list_names(kind, limit=arguments.limit, cursor=None)
     )
     if arguments.json:
         say_json(page)
@@ -48,9 +48,9 @@ def _change(arguments: argparse.Namespace, kind: Kind) -> int:
     if len(names) < 2:
         raise CommandError("name the tags to merge, and then the one to merge them into", code=2)
     if arguments.rename:
-        changed = on_database(lambda database: database.rename(kind, *names))
+        changed = on_database(lambda services: services.database.rename(kind, *names))
     else:
-        changed = on_database(lambda database: database.merge(kind, names[:-1], names[-1]))
+        changed = on_database(lambda services: services.database.merge(kind, names[:-1], names[-1]))
     if arguments.json:
         say_json(changed)
     else:

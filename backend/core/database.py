@@ -1,10 +1,10 @@
-"""The only place that talks to the Prisma client. Its errors become the service's here, once."""
+"""The connection to the database, and the one place where the Prisma client's errors become the
+service's. The packages of the domain build on it: records, search, context."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prisma.engine.errors import EngineConnectionError
@@ -15,38 +15,14 @@ from prisma.errors import (
     TableNotFoundError,
 )
 
-from backend.context import pack as context
-from backend.core.errors import (
-    DatabaseNotReady,
-    DatabaseUnavailable,
-    FieldError,
-    InvalidRequest,
-    StartupError,
-    VideoAnalysisNotFound,
-)
+from backend.core.errors import DatabaseNotReady, DatabaseUnavailable, StartupError
 from backend.engine import Provider, in_process
-from backend.models.context import ContextPack, ContextRequest
-from backend.models.names import NameCount, NamePage
-from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, VideoAnalysisPatch
-from backend.models.stats import Stats
-from backend.records import listing, names
-from backend.records import record as records
-from backend.records.filters import Filters
-from backend.records.reader import Reader
-from backend.records.stats import stats
-from backend.records.writer import Writer
-from backend.search.indexer import Indexer
-from backend.search.reindex import is_behind, reindex
-from backend.search.searcher import SQL, Search
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-ALL = Filters()
-MOST_IN_CONTEXT = 50
 
 AWAY = {
     "P1000",  # authentication failed
@@ -65,7 +41,7 @@ AWAY = {
 COLUMN_MISSING = "P2022"
 
 
-def _translated(
+def translated_errors(
     method: Callable[P, Awaitable[R]],
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     @functools.wraps(method)
@@ -93,160 +69,45 @@ def _names_what_is_missing(error: DataError) -> bool:
     )
 
 
-class DatabaseService:
-    """The stored descriptions. `url` as Prisma reads it."""
+class Database:
+    """One connected Prisma client. `url` as Prisma reads it."""
 
-    def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
+    def __init__(self, url: str) -> None:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
-        self._client: Prisma = in_process(_generated_client())(datasource={"url": url})
-        self._reader = Reader(self._client, self.provider)
-        self._indexer = Indexer(self._client, SQL[self.provider])
-        self._writer = Writer(self._reader, self._indexer.record_written)
-        self._search = Search(self._reader, self._indexer)
-        self._max_description_length = max_description_length
+        self.client: Prisma = in_process(_generated_client())(datasource={"url": url})
+        self._after_write: list[Callable[[], None]] = []
+        self._before_disconnect: list[Callable[[], Awaitable[None]]] = []
+
+    def after_write(self, call: Callable[[], None]) -> None:
+        """Call this after every change of a record by this process."""
+        self._after_write.append(call)
+
+    def before_disconnect(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call this before the connections are closed. It may be called more than once."""
+        self._before_disconnect.append(call)
+
+    def record_written(self) -> None:
+        for call in self._after_write:
+            call()
 
     async def connect(self) -> None:
         try:
-            await self._client.connect()
+            await self.client.connect()
         except EngineConnectionError as error:
             cure = " Run: memory-mirror migrate deploy" if "P1003" in str(error) else ""
             raise StartupError(f"The database cannot be used. {error}.{cure}") from error
 
     async def disconnect(self) -> None:
         """May be called more than once."""
-        await self._indexer.stop()
-        if self._client.is_connected():
-            await self._client.disconnect()
+        for stop in self._before_disconnect:
+            await stop()
+        if self.client.is_connected():
+            await self.client.disconnect()
 
-    @_translated
+    @translated_errors
     async def check(self) -> None:
         """Read one record, or none. Raises DatabaseUnavailable or DatabaseNotReady."""
-        await self._client.videoanalysis.find_first()
-
-    @_translated
-    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.RecordJson:
-        self._check_length(given.description)
-        return await self._writer.create(given)
-
-    @_translated
-    async def get_video_analysis(self, video_id: str) -> records.RecordJson:
-        found = await self._reader.find(video_id)
-        if found is None:
-            raise VideoAnalysisNotFound(video_id)
-        return found
-
-    @_translated
-    async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
-        self._check_length(description)
-        return await self._writer.change(video_id, lambda _: {"description": description})
-
-    @_translated
-    async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
-        """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
-        if patch.description is not None:
-            self._check_length(patch.description)
-        return await self._writer.change(video_id, patch.changes)
-
-    @_translated
-    async def delete_video_analysis(self, video_id: str) -> None:
-        await self._writer.delete(video_id)
-
-    @_translated
-    async def list_video_analyses(
-        self,
-        filters: Filters = ALL,
-        *,
-        order: listing.Order = "-created_at",
-        limit: int,
-        cursor: str | None = None,
-        include_total: bool = False,
-    ) -> dict[str, Any]:
-        """What VideoAnalysisList describes, as JSON has it.
-
-        Records of equal place in the order stand by their id, in the same direction."""
-        return await listing.page(
-            self._reader,
-            filters,
-            order=order,
-            limit=limit,
-            cursor=cursor,
-            include_total=include_total,
-        )
-
-    @_translated
-    async def look_up(self, video_ids: Sequence[str]) -> dict[str, Any]:
-        """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
-        asked for."""
-        wanted = dict.fromkeys(video_ids)
-        found = await self._reader.by_video_ids(wanted)
-        return {
-            "analyses": [found[id_] for id_ in video_ids if id_ in found],
-            "missing": [id_ for id_ in wanted if id_ not in found],
-        }
-
-    @_translated
-    async def search(
-        self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
-    ) -> dict[str, Any]:
-        """What SearchPage describes, as JSON has it."""
-        return await self._search.page(text, filters, limit=limit, cursor=cursor)
-
-    @_translated
-    async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
-        return await names.page(self._reader, kind, limit=limit, cursor=cursor)
-
-    @_translated
-    async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
-        return await names.rename(self._writer, kind, name, new)
-
-    @_translated
-    async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await names.merge(self._writer, kind, given, into)
-
-    @_translated
-    async def delete_name(self, kind: names.Kind, name: str) -> None:
-        await names.delete(self._writer, kind, name)
-
-    @_translated
-    async def stats(self, filters: Filters = ALL) -> Stats:
-        return await stats(self._client, self.provider, filters)
-
-    @_translated
-    async def context(self, asked: ContextRequest) -> ContextPack:
-        hits = context.wanted(asked.hits or [])
-        if asked.query is not None:
-            best = await self._search.best(asked.query, ALL, limit=MOST_IN_CONTEXT)
-            hits = [context.Wanted(hit.video_id, [], hit.score) for hit in best]
-        found = await self._reader.by_video_ids([hit.video_id for hit in hits])
-        videos = {id_: records.record(answer) for id_, answer in found.items()}
-        return await asyncio.to_thread(
-            context.pack, hits, videos, max_tokens=asked.max_tokens, form=asked.format
-        )
-
-    @_translated
-    async def reindex(self) -> int:
-        """How many records were indexed."""
-        number = await reindex(self._reader)
-        await self._indexer.catch_up()
-        return number
-
-    @_translated
-    async def is_index_behind(self) -> bool:
-        """Whether records were written by other programs, which search does not know."""
-        return await is_behind(self._client, self._indexer)
-
-    def _check_length(self, description: str) -> None:
-        if len(description) > self._max_description_length:
-            raise InvalidRequest(
-                [
-                    FieldError(
-                        ("body", "description"),
-                        f"A description has at most {self._max_description_length} characters; "
-                        f"this one has {len(description)}",
-                        "string_too_long",
-                    )
-                ]
-            )
+        await self.client.videoanalysis.find_first()
 
 
 def _generated_client() -> type[Prisma]:

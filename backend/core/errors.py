@@ -1,10 +1,6 @@
 """What the service refuses, and what stops it. `problems.py` renders the first kind as HTTP.
 
-ServiceError                 answered as a problem document
-  VideoAnalysisNotFound      404
-  VideoAnalysisExists        409
-  NameNotFound               404, a tag or a person
-  NameExists                 409
+ServiceError                 answered as a problem document; records/errors.py has more of them
   BodyTooLarge               413
   UnsupportedMediaType       415
   InvalidRequest             422, with the place and reason of each error
@@ -42,42 +38,6 @@ class ServiceError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-
-
-class VideoAnalysisNotFound(ServiceError):
-    status = 404
-    kind = "video-analysis-not-found"
-    title = "Video analysis not found"
-
-    def __init__(self, video_id: str) -> None:
-        super().__init__(f"Video analysis not found for video_id: {video_id}")
-
-
-class VideoAnalysisExists(ServiceError):
-    status = 409
-    kind = "video-analysis-exists"
-    title = "Video analysis exists"
-
-    def __init__(self, video_id: str) -> None:
-        super().__init__(f"Video analysis already exists for video_id: {video_id}")
-
-
-class NameNotFound(ServiceError):
-    status = 404
-    kind = "name-not-found"
-    title = "Name not found"
-
-    def __init__(self, noun: str, name: str) -> None:
-        super().__init__(f"No video has the {noun} {name}")
-
-
-class NameExists(ServiceError):
-    status = 409
-    kind = "name-exists"
-    title = "Name exists"
-
-    def __init__(self, noun: str, name: str) -> None:
-        super().__init__(f"There is a {noun} {name} already; merge them instead")
 
 
 class BodyTooLarge(ServiceError):

@@ -5,36 +5,43 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core import logs
 from backend.core.config import Settings
-from backend.core.database import DatabaseService
+from backend.core.database import Database
 from backend.core.errors import DatabaseNotReady, StartupError
 
 logger = logging.getLogger(__name__)
 
 
+class SearchIndex(Protocol):
+    """What is asked of search at the start."""
+
+    async def is_behind(self) -> bool: ...
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    database: DatabaseService = app.state.database
+    database: Database = app.state.database
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     await database.connect()
     try:
-        await _say_if_not_ready(database)
+        await _say_if_not_ready(database, app.state.search)
         yield
     finally:
         await database.disconnect()
 
 
-async def _say_if_not_ready(database: DatabaseService) -> None:
+async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:
     # No reason to stop: the command below cures it while the service runs.
     try:
         await database.check()
-        if await database.is_index_behind():
+        if await search.is_behind():
             logger.warning(
                 "Search does not know all descriptions: some were written by other programs. "
                 "Run: memory-mirror search --reindex"

@@ -77,6 +77,9 @@ class Filters:
         return _digest(self)
 
 
+ALL = Filters()
+
+
 @lru_cache(maxsize=1024)
 def _digest(filters: Filters) -> str:
     text = json.dumps(dict(filters.given()), default=str, sort_keys=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend.core import cursors
-from backend.core.errors import NameExists, NameNotFound, VideoAnalysisNotFound
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis
+from backend.records.errors import NameExists, NameNotFound, VideoAnalysisNotFound
 from backend.records.filter_sql import Query
 from backend.records.reader import Reader
 from backend.records.writer import Writer

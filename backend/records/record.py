@@ -70,7 +70,7 @@ def stored_record_json(record: VideoAnalysis) -> RecordJson:
     )
 
 
-def record(stored: RecordJson) -> VideoAnalysis:
+def record_of(stored: RecordJson) -> VideoAnalysis:
     """Already valid: it was checked on its way in."""
     return VideoAnalysis.model_construct(
         **{

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prisma.errors import ForeignKeyViolationError, UniqueViolationError
 
-from backend.core.errors import DatabaseUnavailable, VideoAnalysisExists, VideoAnalysisNotFound
+from backend.core.errors import DatabaseUnavailable
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
+from backend.records.errors import VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.reader import Reader
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Writer:
             found = await self._reader.find(video_id)
             if found is None:
                 raise VideoAnalysisNotFound(video_id)
-            read = records.record(found)
+            read = records.record_of(found)
             changes = edit(read)
             moment = max(now(), read.updated_at + _MILLISECOND)
             changed = read.model_copy(update={**changes, "updated_at": moment})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.http.openapi import problems
 from backend.http.routes import ApiRoute
 from backend.models.context import ContextPack, ContextRequest
-from backend.routers.dependencies import Database
+from backend.routers.dependencies import Context
+from backend.routers.openapi import problems
 
 PATH = "/api/context"
 
@@ -21,11 +21,11 @@ router = APIRouter(tags=["Search"], route_class=ApiRoute)
     operation_id="context",
     responses=problems(400, 413, 415, instance=PATH),
 )
-async def context(body: ContextRequest, database: Database) -> ContextPack:
+async def context(body: ContextRequest, service: Context) -> ContextPack:
     """Give the `hits` of another search, best first, or a `query` for this service's own.
 
     Each video stands once, under a citation mark such as `[1]`, with the segments that fall into
     the times of its hits. What does not fit whole is cut at the end of a sentence, or omitted.
     Tokens are counted with `o200k_base`, exactly for OpenAI's models since GPT-4o; other models
     count differently, for English by some 10 to 20 percent."""
-    return await database.context(body)
+    return await service.pack(body)

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.core.database import DatabaseService
+from backend.context import ContextService
+from backend.records import DatabaseService
+from backend.search import SearchService
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -14,4 +16,16 @@ async def _database(request: Request) -> DatabaseService:
     return service
 
 
+async def _search(request: Request) -> SearchService:
+    service: SearchService = request.app.state.search
+    return service
+
+
+async def _context(request: Request) -> ContextService:
+    service: ContextService = request.app.state.context
+    return service
+
+
 Database = Annotated[DatabaseService, Depends(_database)]
+Search = Annotated[SearchService, Depends(_search)]
+Context = Annotated[ContextService, Depends(_context)]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
-from backend.records.filters import Filters
+from backend.records import Filters
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from backend.http.openapi import problems
 from backend.http.routes import ApiRoute
 from backend.models.schemas import Health
 from backend.routers.dependencies import Database
+from backend.routers.openapi import problems
 
 PATH = "/api/test/health"
 

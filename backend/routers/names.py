@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.http.openapi import problems
 from backend.http.routes import ApiRoute
 from backend.models.metadata import Name
 from backend.models.names import Merge, NameCount, NamePage, Rename
 from backend.models.schemas import Limit
-from backend.records.names import PEOPLE, TAGS, Kind
+from backend.records import PEOPLE, TAGS, Kind
 from backend.routers.dependencies import Database
+from backend.routers.openapi import problems
 from backend.routers.paging import LINK, Cursor, link_next
 
 router = APIRouter(tags=["Tags and people"], route_class=ApiRoute)

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from backend.http.openapi import problems
 from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
-from backend.routers.dependencies import Database
+from backend.routers.dependencies import Search
 from backend.routers.filters import GivenFilters
+from backend.routers.openapi import problems
 from backend.routers.paging import LINK, Cursor, link_next
-from backend.search.searcher import LONGEST
+from backend.search import LONGEST
 
 PATH = "/api/search"
 
@@ -57,7 +57,7 @@ PageSize = Annotated[
 )
 async def search(
     request: Request,
-    database: Database,
+    service: Search,
     q: Annotated[Question, Query()],
     filters: GivenFilters,
     limit: Annotated[PageSize, Query()] = 10,
@@ -72,7 +72,7 @@ async def search(
 
     A cursor keeps the question as it was weighed at first: what others store or delete between
     two pages neither repeats a result nor hides one."""
-    page = await database.search(q, filters, limit=limit, cursor=cursor)
+    page = await service.search(q, filters, limit=limit, cursor=cursor)
     answer = JsonResponse(page)
     link_next(request, answer, page["next_cursor"])
     return answer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.http.openapi import problems
 from backend.http.routes import ApiRoute
 from backend.models.stats import Stats
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
+from backend.routers.openapi import problems
 
 PATH = "/api/stats"
 

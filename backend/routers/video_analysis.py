@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from backend.http.openapi import merge_patch_body, problems
 from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import (
@@ -18,10 +17,10 @@ from backend.models.schemas import (
     VideoAnalysisUpdate,
     VideoId,
 )
-from backend.records import record as records
-from backend.records.listing import Order
+from backend.records import Order, stored_record_json
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
+from backend.routers.openapi import merge_patch_body, problems
 from backend.routers.paging import LINK, Cursor, link_next
 
 COLLECTION = "/api/video-analysis/"
@@ -115,7 +114,7 @@ async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
 ) -> JsonResponse:
     record = await database.update_video_analysis(video_id, body.description)
-    return JsonResponse(records.stored_record_json(record))
+    return JsonResponse(stored_record_json(record))
 
 
 @router.patch(
@@ -133,9 +132,7 @@ async def patch_video_analysis(
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
-    return JsonResponse(
-        records.stored_record_json(await database.patch_video_analysis(video_id, body))
-    )
+    return JsonResponse(stored_record_json(await database.patch_video_analysis(video_id, body)))
 
 
 @router.delete(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from backend.records.filters import Filters
+from backend.records import Filters
 from backend.text.analysis import terms
 from backend.text.entry import LENGTH_CLASSES, MOST_REPEATS, repeated
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.records.filter_sql import Query
-from backend.records.filters import Filters
+from backend.records import Filters, Query
 from backend.search.candidates import Formula, Slot
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from backend.models.schemas import VideoAnalysis
-from backend.records import record as records
-from backend.records.reader import Reader
+from backend.records import Reader, index_entry_of, record_of
 from backend.search.indexer import Indexer
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ async def reindex(reader: Reader) -> int:
             return total
         after = rows[-1]["id"]
         found = await reader.answers(rows)
-        await asyncio.gather(*(_index(reader.client, records.record(answer)) for answer in found))
+        await asyncio.gather(*(_index(reader.client, record_of(answer)) for answer in found))
         total += len(found)
 
 
 async def _index(client: Prisma, record: VideoAnalysis) -> None:
     columns: Any = {
-        "searchTerms": records.index_entry_of(record),
+        "searchTerms": index_entry_of(record),
         "updatedAt": record.updated_at,  # or Prisma would set the present time
     }
     where: Any = {"id": record.id, "updatedAt": record.updated_at}

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from backend.records.record import FACETS, RecordJson
+from backend.records import FACETS, RecordJson
 from backend.search.bm25 import Hit
 from backend.search.snippets import Match, Matcher, part_of, snippet
 

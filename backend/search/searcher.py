@@ -11,10 +11,7 @@ from typing import Any
 import orjson
 
 from backend.core import cursors
-from backend.records import listing
-from backend.records.filters import Filters
-from backend.records.reader import Reader
-from backend.records.record import RELATIONS, RecordJson
+from backend.records import RELATIONS, Filters, Reader, RecordJson, total
 from backend.search import candidates as plan
 from backend.search import postgresql, spelling, sqlite
 from backend.search.bm25 import Hit, rank
@@ -272,7 +269,7 @@ class Search:
         kept = self._counted.get(filters)
         if kept is not None and kept[:2] == (documents, length):
             return kept[2]
-        found = await listing.total(self._reader, filters, MOST_COUNTED)
+        found = await total(self._reader, filters, MOST_COUNTED)
         if len(self._counted) >= MOST_KEPT:
             self._counted.clear()
         self._counted[filters] = documents, length, found

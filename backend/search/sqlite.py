@@ -10,8 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.records.filter_sql import Query
-from backend.records.filters import Filters
+from backend.records import Filters, Query
 from backend.search.candidates import Formula, Slot
 
 if TYPE_CHECKING:

@@ -149,7 +149,9 @@ async def test_a_transaction_that_ends_after_later_ones(own_database: Database) 
 
 @on_postgresql
 async def test_a_queue_position_of_another_cluster(own_database: Database) -> None:
-    own_database.execute("UPDATE search_total SET applied_before = '1000000000000'")  # as a dump may hold it
+    own_database.execute(
+        "UPDATE search_total SET applied_before = '1000000000000'"
+    )  # as a dump may hold it
     app = create_app(settings_for(own_database.url))
     async with app.router.lifespan_context(app), client_of(app) as client:
         for number in range(3):

@@ -1,0 +1,123 @@
+"""The stored descriptions, as the endpoints and commands call them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.core.database import Database, translated_errors
+from backend.core.errors import FieldError, InvalidRequest
+from backend.models.names import NameCount, NamePage
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, VideoAnalysisPatch
+from backend.models.stats import Stats
+from backend.records import listing, names
+from backend.records import record as records
+from backend.records.errors import VideoAnalysisNotFound
+from backend.records.filters import ALL, Filters
+from backend.records.reader import Reader
+from backend.records.stats import stats
+from backend.records.writer import Writer
+
+
+class DatabaseService(Database):
+    """Its errors are those of core/errors.py and records/errors.py."""
+
+    def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
+        super().__init__(url)
+        self.reader = Reader(self.client, self.provider)
+        self._writer = Writer(self.reader, self.record_written)
+        self._max_description_length = max_description_length
+
+    @translated_errors
+    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.RecordJson:
+        self._check_length(given.description)
+        return await self._writer.create(given)
+
+    @translated_errors
+    async def get_video_analysis(self, video_id: str) -> records.RecordJson:
+        found = await self.reader.find(video_id)
+        if found is None:
+            raise VideoAnalysisNotFound(video_id)
+        return found
+
+    @translated_errors
+    async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
+        self._check_length(description)
+        return await self._writer.change(video_id, lambda _: {"description": description})
+
+    @translated_errors
+    async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
+        """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
+        if patch.description is not None:
+            self._check_length(patch.description)
+        return await self._writer.change(video_id, patch.changes)
+
+    @translated_errors
+    async def delete_video_analysis(self, video_id: str) -> None:
+        await self._writer.delete(video_id)
+
+    @translated_errors
+    async def list_video_analyses(
+        self,
+        filters: Filters = ALL,
+        *,
+        order: listing.Order = "-created_at",
+        limit: int,
+        cursor: str | None = None,
+        include_total: bool = False,
+    ) -> dict[str, Any]:
+        """What VideoAnalysisList describes, as JSON has it.
+
+        Records of equal place in the order stand by their id, in the same direction."""
+        return await listing.page(
+            self.reader,
+            filters,
+            order=order,
+            limit=limit,
+            cursor=cursor,
+            include_total=include_total,
+        )
+
+    @translated_errors
+    async def look_up(self, video_ids: Sequence[str]) -> dict[str, Any]:
+        """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
+        asked for."""
+        wanted = dict.fromkeys(video_ids)
+        found = await self.reader.by_video_ids(wanted)
+        return {
+            "analyses": [found[id_] for id_ in video_ids if id_ in found],
+            "missing": [id_ for id_ in wanted if id_ not in found],
+        }
+
+    @translated_errors
+    async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
+        return await names.page(self.reader, kind, limit=limit, cursor=cursor)
+
+    @translated_errors
+    async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
+        return await names.rename(self._writer, kind, name, new)
+
+    @translated_errors
+    async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
+        return await names.merge(self._writer, kind, given, into)
+
+    @translated_errors
+    async def delete_name(self, kind: names.Kind, name: str) -> None:
+        await names.delete(self._writer, kind, name)
+
+    @translated_errors
+    async def stats(self, filters: Filters = ALL) -> Stats:
+        return await stats(self.client, self.provider, filters)
+
+    def _check_length(self, description: str) -> None:
+        if len(description) > self._max_description_length:
+            raise InvalidRequest(
+                [
+                    FieldError(
+                        ("body", "description"),
+                        f"A description has at most {self._max_description_length} characters; "
+                        f"this one has {len(description)}",
+                        "string_too_long",
+                    )
+                ]
+            )

@@ -1,0 +1,47 @@
+"""Finding videos, as the endpoints and commands call it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.core.database import translated_errors
+from backend.records import ALL, DatabaseService, Filters
+from backend.search.bm25 import Hit
+from backend.search.indexer import Indexer
+from backend.search.reindex import is_behind, reindex
+from backend.search.searcher import SQL, Search
+
+
+class SearchService:
+    """The search index of `database`, kept up while that is connected."""
+
+    def __init__(self, database: DatabaseService) -> None:
+        self._client = database.client
+        self._reader = database.reader
+        self._indexer = Indexer(database.client, SQL[database.provider])
+        self._search = Search(database.reader, self._indexer)
+        database.after_write(self._indexer.record_written)
+        database.before_disconnect(self._indexer.stop)
+
+    @translated_errors
+    async def search(
+        self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """What SearchPage describes, as JSON has it."""
+        return await self._search.page(text, filters, limit=limit, cursor=cursor)
+
+    @translated_errors
+    async def best(self, text: str, *, limit: int) -> list[Hit]:
+        return await self._search.best(text, ALL, limit=limit)
+
+    @translated_errors
+    async def reindex(self) -> int:
+        """How many records were indexed."""
+        number = await reindex(self._reader)
+        await self._indexer.catch_up()
+        return number
+
+    @translated_errors
+    async def is_behind(self) -> bool:
+        """Whether records were written by other programs, which search does not know."""
+        return await is_behind(self._client, self._indexer)

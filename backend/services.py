@@ -1,0 +1,24 @@
+"""The services over one database, made in one place for the application and the commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.context import ContextService
+from backend.records import DatabaseService
+from backend.search import SearchService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`database` is connected and disconnected by whoever made them."""
+
+    database: DatabaseService
+    search: SearchService
+    context: ContextService
+
+
+def make_services(url: str, *, max_description_length: int = 65_535) -> Services:
+    database = DatabaseService(url, max_description_length=max_description_length)
+    search = SearchService(database)
+    return Services(database, search, ContextService(database, search))
