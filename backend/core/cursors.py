@@ -1,5 +1,5 @@
-"""Opaque marks of a place in an ordered result. They hold no secret and need no signature: one
-that is made up or altered either is refused or names another place in the same result."""
+"""Opaque marks of a position in an ordered result. They hold no secret and need no signature: one
+that is made up or altered either is refused or names another position in the same result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FORMAT = 1
 _SHORT = 300
 
 
-def encode(query: str, place: list[Any]) -> str:
-    """`query` says to what the place belongs: decode() with another one refuses it."""
-    text = orjson.dumps([_FORMAT, query, *place])
+def encode(query: str, position: list[Any]) -> str:
+    """`query` says to what the position belongs: decode() with another one refuses it."""
+    text = orjson.dumps([_FORMAT, query, *position])
     if len(text) > _SHORT:
         text = zlib.compress(text, 6)
     return base64.urlsafe_b64encode(text).decode().rstrip("=")

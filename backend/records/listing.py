@@ -1,6 +1,6 @@
 """One page of the videos that filters name, in an order, from a cursor on.
 
-A page is found by the place where the last one ended, not by counting, so it costs the same at
+A page is found by the position where the last one ended, not by counting, so it costs the same at
 any depth, and what others insert or delete meanwhile neither repeats nor hides a record.
 """
 
@@ -34,18 +34,18 @@ async def page(
 ) -> dict[str, Any]:
     """What VideoAnalysisList describes, as JSON has it."""
     query = f"list {order} {filters.digest()}"
-    place = _decode(cursor, query, order) if cursor is not None else None
-    if place is None and not filters and order == "-created_at":
+    position = _decode(cursor, query, order) if cursor is not None else None
+    if position is None and not filters and order == "-created_at":
         # The commonest of all lists needs nothing that Prisma cannot say.
         rows = await reader.rows.find_many(
             take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
         )
     else:
-        ids = await _ids(reader, filters, order, limit + 1, place)
+        ids = await _ids(reader, filters, order, limit + 1, position)
         rows = await _rows(reader, ids)
     more = len(rows) > limit
     rows = rows[:limit]
-    next_cursor = cursors.encode(query, _place(rows[-1], order)) if more else None
+    next_cursor = cursors.encode(query, _position_of(rows[-1], order)) if more else None
     return {
         "analyses": await reader.answers(rows),
         "count": len(rows),
@@ -70,25 +70,25 @@ async def _rows(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:
     return [found[id_] for id_ in ids if id_ in found]
 
 
-# Places
+# Positions
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The last record of a page: its key in the order (None: it has none) and its id."""
 
     key: datetime | str | None
     id: str
 
 
-def _place(row: Mapping[str, Any], order: Order) -> list[Any]:
+def _position_of(row: Mapping[str, Any], order: Order) -> list[Any]:
     return [row[order.removeprefix("-")], row["id"]]
 
 
-def _decode(cursor: str, query: str, order: Order) -> Place:
-    place = cursors.decode(cursor, query)
+def _decode(cursor: str, query: str, order: Order) -> Position:
+    position = cursors.decode(cursor, query)
     try:
-        key, id_ = place
+        key, id_ = position
         if not isinstance(id_, str) or "\0" in id_:
             raise ValueError
         id_.encode()
@@ -103,7 +103,7 @@ def _decode(cursor: str, query: str, order: Order) -> Place:
                 raise ValueError
     except (ValueError, TypeError, OverflowError) as error:
         raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
-    return Place(key, id_)
+    return Position(key, id_)
 
 
 # SQL
@@ -114,10 +114,10 @@ async def _ids(
     filters: Filters,
     order: Order,
     limit: int,
-    place: Place | None,
+    position: Position | None,
 ) -> list[str]:
     found: list[str] = []
-    for sql, args in statements(reader.provider, filters, order, limit, place):
+    for sql, args in statements(reader.provider, filters, order, limit, position):
         if len(found) < limit:
             rows: Any = await reader.client.query_raw(sql, *args[:-1], limit - len(found))
             found += [row["id"] for row in rows]
@@ -125,16 +125,16 @@ async def _ids(
 
 
 def statements(
-    provider: Provider, filters: Filters, order: Order, limit: int, place: Place | None
+    provider: Provider, filters: Filters, order: Order, limit: int, position: Position | None
 ) -> list[tuple[str, list[Any]]]:
     """The SQL of a page, one statement after the other until it is full. The limit is the last
     argument. Videos without a recorded date come last, whatever the direction."""
     if not order.endswith("recorded_date"):
-        return [_statement(provider, filters, order, limit, place)]
+        return [_statement(provider, filters, order, limit, position)]
     both = []
-    if place is None or place.key is not None:
-        both.append(_statement(provider, filters, order, limit, place, known=True))
-    rest = place if place is not None and place.key is None else None
+    if position is None or position.key is not None:
+        both.append(_statement(provider, filters, order, limit, position, known=True))
+    rest = position if position is not None and position.key is None else None
     both.append(_statement(provider, filters, order, limit, rest, known=False))
     return both
 
@@ -144,7 +144,7 @@ def _statement(
     filters: Filters,
     order: Order,
     limit: int,
-    place: Place | None,
+    position: Position | None,
     *,
     known: bool | None = None,
 ) -> tuple[str, list[Any]]:
@@ -163,16 +163,16 @@ def _statement(
         filters,
         skip=driving,
         each_by_itself=driving is not None,
-        passed=bound if place is not None else None,
+        passed=bound if position is not None else None,
     )
     if known is not None:
         query.conditions.append(f"{key} IS {'NOT ' if known else ''}NULL")
     sign = "<" if direction == "DESC" else ">"
-    if place is not None and known is False:
-        query.conditions.append(f"{id_} {sign} {query.bind(place.id)}")
-    elif place is not None:
+    if position is not None and known is False:
+        query.conditions.append(f"{id_} {sign} {query.bind(position.id)}")
+    elif position is not None:
         query.conditions.append(
-            f"({key}, {id_}) {sign} ({query.bind(place.key)}, {query.bind(place.id)})"
+            f"({key}, {id_}) {sign} ({query.bind(position.key)}, {query.bind(position.id)})"
         )
     ordering = f"{id_} {direction}" if known is False else f"{key} {direction}, {id_} {direction}"
     sql = (

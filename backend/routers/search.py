@@ -23,16 +23,16 @@ PATH = "/api/search"
 router = APIRouter(tags=["Search"], route_class=ApiRoute)
 
 
-def _check_question(value: str) -> str:
+def _check_query(value: str) -> str:
     if not value.strip():
-        raise PydanticCustomError("blank", "A question is not blank")
+        raise PydanticCustomError("blank", "A query is not blank")
     return value
 
 
-Question = Annotated[
+QueryText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST),
-    AfterValidator(_check_question),
+    AfterValidator(_check_query),
     Field(
         description="Plain language; punctuation means nothing.",
         examples=["grandma reading on the beach"],
@@ -58,7 +58,7 @@ PageSize = Annotated[
 async def search(
     request: Request,
     service: Search,
-    q: Annotated[Question, Query()],
+    q: Annotated[QueryText, Query()],
     filters: GivenFilters,
     limit: Annotated[PageSize, Query()] = 10,
     cursor: Annotated[Cursor | None, Query()] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from backend.search.candidates import K1, B, Weighed
+from backend.search.candidates import K1, B, WeightedQuery
 from backend.text.entry import occurrences
 
 
@@ -16,7 +16,7 @@ class Hit(NamedTuple):
     """As JSON; empty: none."""
 
 
-def rank(lines: Iterable[str], question: Weighed) -> list[Hit]:
+def rank(lines: Iterable[str], question: WeightedQuery) -> list[Hit]:
     """`lines`: `<video_id> <length>`, the terms, each between spaces, and the facets, with a tab
     between the three. The best first; equals by their id."""
     hits: list[tuple[float, str, str]] = []

@@ -1,6 +1,6 @@
-"""From a question to the documents to look at.
+"""From a query to the documents to rank.
 
-Each word of the question is a *slot*: the term it stands for, or several, weighed: the beginnings
+Each word of the query is a *slot*: the term it stands for, or several, weighed: the beginnings
 that the last word may be, or the known words that a misspelt one may mean. A document's score is
 BM25 (as Lucene has it) over the slots; a slot's terms count as one.
 
@@ -34,7 +34,7 @@ MOST_DECIDING = 5
 FEW = 2_000
 """So many that occur in so few documents may decide besides."""
 MOST_SLOTS = 32
-"""Of a longer question, the rarest words count."""
+"""Of a longer query, the rarest words count."""
 _SHORTEST, *_, _LONGEST = LENGTH_CLASSES
 
 
@@ -45,7 +45,7 @@ class Slot:
     documents: int
     """How many documents have one of them."""
     times: int = 1
-    """How often the question has the word."""
+    """How often the query has the word."""
     reach: int = 0
     """How many documents its terms may name together, where that is more: of a rare word that is
     also the beginning of common ones."""
@@ -56,8 +56,8 @@ Formula: TypeAlias = "int | tuple[str, list[Formula]]"
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """A question, weighed by the statistics of one moment: a cursor keeps it, so that what
+class WeightedQuery:
+    """A query, weighted by the statistics of one moment: a cursor keeps it, so that what
     others write meanwhile does not change the score of what they do not touch."""
 
     slots: tuple[tuple[tuple[tuple[str, float], ...], float], ...]
@@ -67,14 +67,14 @@ class Weighed:
 
 
 def weight(slot: Slot, total: int) -> float:
-    """The inverse document frequency, as often as the question has the word."""
+    """The inverse document frequency, as often as the query has the word."""
     documents = min(slot.documents, total)
     return round(slot.times * math.log(1 + (total - documents + 0.5) / (documents + 0.5)), 6)
 
 
-def weigh(slots: Sequence[Slot], total: int, length: int) -> Weighed:
+def weigh(slots: Sequence[Slot], total: int, length: int) -> WeightedQuery:
     rarest = sorted(slots, key=lambda slot: (slot.documents, slot.terms))[:MOST_SLOTS]
-    return Weighed(
+    return WeightedQuery(
         tuple((slot.terms, weight(slot, total)) for slot in rarest),
         round(length / total, 6) if total else 1.0,
     )
@@ -121,7 +121,7 @@ def named(filters: Filters) -> list[Slot]:
 
 
 def promising(
-    slot: Slot, known: Mapping[str, int], question: Weighed, total: int, matches: float
+    slot: Slot, known: Mapping[str, int], question: WeightedQuery, total: int, matches: float
 ) -> list[list[Slot]]:
     """Which of too many documents to look at: about PROMISING of those in which the slot's first
     term weighs most. What they must have, one or the other: some length, however often they repeat

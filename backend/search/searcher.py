@@ -1,4 +1,4 @@
-"""A question, answered: read, weighed, ranked, and shown page by page."""
+"""A query: parsed, weighted, ranked, and shown page by page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST_BEGINNINGS = 8
 MOST_CORRECTIONS = 5
 MOST_ALTERNATIVES = 1 + max(MOST_BEGINNINGS, MOST_CORRECTIONS)
 LONGEST = 1000
-"""Characters of a question."""
+"""Characters of a query."""
 SHORTEST_BEGINNING = 3
 WHOLE = 50
 """A last word that so many documents have is taken for a whole one."""
@@ -51,7 +51,7 @@ MOST_FACETED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ParsedQuery:
     """What a cursor keeps: read and weighed once, however long its pages are walked."""
 
     slots: list[Slot]
@@ -102,7 +102,7 @@ class Search:
             "results": results,
             "count": len(results),
             "next_cursor": (
-                cursors.encode(query, _place(question, hits[limit - 1])) if more else None
+                cursors.encode(query, _cursor_position(question, hits[limit - 1])) if more else None
             ),
             "facets": facets,
         }
@@ -113,9 +113,9 @@ class Search:
         hits, _ = await self._rank(question, filters, found, wanted=limit)
         return hits[:limit]
 
-    # Reading the question
+    # Parsing the query
 
-    async def _read(self, text: str) -> Question:
+    async def _read(self, text: str) -> ParsedQuery:
         found = list(words(text))
         wanted: dict[str, str] = {}
         times: Counter[str] = Counter()
@@ -139,7 +139,7 @@ class Search:
                 reach = min(sum(known[other] for other, _ in alternatives), documents)
                 own = min(known.get(term) or reach, documents)
                 slots.append(Slot(tuple(alternatives), own, times[term], reach))
-        return Question(slots, documents, length, 0.0)
+        return ParsedQuery(slots, documents, length, 0.0)
 
     async def _opening(self, terms: Iterable[str]) -> tuple[int, int, dict[str, int]]:
         """How many documents there are, their words, and in how many each term occurs: of an
@@ -220,8 +220,8 @@ class Search:
     # Ranking
 
     async def _rank(
-        self, question: Question, filters: Filters, found: int, *, wanted: int
-    ) -> tuple[list[Hit], Question]:
+        self, question: ParsedQuery, filters: Filters, found: int, *, wanted: int
+    ) -> tuple[list[Hit], ParsedQuery]:
         slots, total = question.slots, question.documents
         if not slots or total <= 0:
             return [], question
@@ -259,7 +259,7 @@ class Search:
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
-        return hits, Question(slots, total, question.length, chosen)
+        return hits, ParsedQuery(slots, total, question.length, chosen)
 
     async def _found(self, filters: Filters, documents: int, length: int) -> int:
         """How many videos the filters name, up to MOST_COUNTED; 0 without filters. They are not
@@ -318,7 +318,7 @@ def _has(analysis: RecordJson, named: Mapping[str, Sequence[str]]) -> bool:
 # Cursors
 
 
-def _place(question: Question, last: Hit) -> list[Any]:
+def _cursor_position(question: ParsedQuery, last: Hit) -> list[Any]:
     slots = [
         [slot.documents, slot.times, [list(term) for term in slot.terms], slot.reach]
         for slot in question.slots
@@ -333,11 +333,11 @@ def _place(question: Question, last: Hit) -> list[Any]:
     ]
 
 
-def _decode(cursor: str, query: str) -> tuple[Question, Hit]:
+def _decode(cursor: str, query: str) -> tuple[ParsedQuery, Hit]:
     place = cursors.decode(cursor, query)
     try:
         score, video_id, documents, length, threshold, slots = place
-        question = Question(
+        question = ParsedQuery(
             [_slot(slot) for slot in slots], _whole(documents), _whole(length), _number(threshold)
         )
         if not isinstance(video_id, str):

@@ -1,4 +1,4 @@
-"""Words and terms: the short way for ASCII finds what the long way does."""
+"""Words and terms: what is found in ASCII text is what the general pattern finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event's line is the same whether the logging machinery writes it or the short way does."""
+"""An event's line is the same whether Python's logging writes it or it is written directly."""
 
 from __future__ import annotations
 

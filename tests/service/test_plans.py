@@ -17,7 +17,7 @@ from prisma.models import VideoAnalysis
 from backend.engine import JsonRecords, in_process
 from backend.records import batches as gathered_writes
 from backend.records.filters import Filters
-from backend.records.listing import Order, Place, statements
+from backend.records.listing import Order, Position, statements
 from backend.records.reader import RELATED
 from backend.records.record import JSON_FORM
 from backend.search import postgresql, sqlite
@@ -26,7 +26,7 @@ from tests.service.conftest import Database, SQLite, on_postgresql
 
 pytestmark = pytest.mark.anyio
 
-PLACE = Place("2026-03-01T00:00:00.000+00:00", "c" * 25)
+POSITION = Position("2026-03-01T00:00:00.000+00:00", "c" * 25)
 TAGGED = Filters(tag=("beach",))
 PLACED = Filters(location="Lisbon")
 SAID = Filters(has_description_containing="wave")
@@ -59,11 +59,11 @@ def plan(database: Database, sql: str, args: list[Any]) -> str:
 
 
 @pytest.mark.parametrize(("filters", "order", "index"), LISTS, ids=str)
-@pytest.mark.parametrize("place", [None, PLACE], ids=["first", "deep"])
+@pytest.mark.parametrize("position", [None, POSITION], ids=["first", "deep"])
 async def test_a_page_of_the_list_is_read_from_one_index_in_its_order(
-    database: Database, filters: Filters, order: Order, index: str, place: Place | None
+    database: Database, filters: Filters, order: Order, index: str, position: Position | None
 ) -> None:
-    ((sql, args),) = statements(database.provider, filters, order, 100, place)
+    ((sql, args),) = statements(database.provider, filters, order, 100, position)
     found = plan(database, sql, args)
     assert index in found
     assert "TEMP B-TREE" not in found  # SQLite's word for sorting
@@ -78,7 +78,7 @@ async def test_a_deep_page_begins_at_its_place_not_at_a_bound(
     end = "to" if order.startswith("-") else "from"
     bound: Any = "2026-02-01" if field == "recorded" else datetime(2026, 2, 1, tzinfo=UTC)
     filters = Filters(**{f"{field}_{end}": bound})
-    sql, args = statements(database.provider, filters, order, 100, PLACE)[0]
+    sql, args = statements(database.provider, filters, order, 100, POSITION)[0]
     if isinstance(database, SQLite):
         args = [str(each) if isinstance(each, datetime) else each for each in args]
     found = plan(database, sql, args)
