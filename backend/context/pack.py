@@ -38,7 +38,7 @@ class Wanted:
 
 
 def wanted(hits: Sequence[Hit]) -> list[Wanted]:
-    """Each video once, at its best place."""
+    """Each video once, at its best position."""
     found: dict[str, Wanted] = {}
     for hit in hits:
         first = found.setdefault(hit.video_id, Wanted(hit.video_id, [], hit.score))

@@ -37,7 +37,7 @@ def decode(cursor: str, query: str) -> list[Any]:
     except (ValueError, binascii.Error, zlib.error, RecursionError) as error:
         raise refused("This is no cursor that an answer gave as next_cursor") from error
     if parts[1] != query:
-        raise refused("This cursor was given for another query, with other filters or order")
+        raise refused("This cursor belongs to another query, with other filters or order")
     return parts[2:]
 
 

@@ -228,13 +228,13 @@ class Engine:
         statement = single.statement
         started = perf_counter()
         try:
-            answer = await self._connected().execute(
+            result = await self._connected().execute(
                 statement, single.arguments(scope), reads_only=reads_only
             )
         except DriverError as error:
             raise user_facing(error) from error
         self._note(statement, perf_counter() - started)
-        return single.finish(answer, scope)
+        return single.finish(result, scope)
 
     def _note(self, statement: Statement, took: float) -> None:
         self._metrics.statements.observe(took)
@@ -261,16 +261,16 @@ class Engine:
             while True:
                 started = perf_counter()
                 try:
-                    answer = yield item
+                    result = yield item
                 except DriverError as error:
                     item = program.throw(error)
                     continue
                 self._note(item[0], perf_counter() - started)
-                item = program.send(answer)
+                item = program.send(result)
         except StopIteration as end:
             return end.value
 
-    # Raw queries: no plan is needed to run SQL that is given
+    # Raw queries: they need no plan
 
     def _prepare_raw(self, method: str, arguments: Mapping[str, Any]) -> tuple[Start, Plan]:
         sql: str = arguments["query"]
@@ -281,8 +281,8 @@ class Engine:
         statement = self._raw_statement(sql, types, returns_rows)
 
         def program(scope: Any = None) -> Program:
-            answer = yield statement, values
-            return _raw_result(answer) if returns_rows else answer
+            result = yield statement, values
+            return _raw_result(result) if returns_rows else result
 
         reads_only = returns_rows and _only_reads(sql)
         return program, Plan(program, reads_only=reads_only, atomic=False)

@@ -123,8 +123,8 @@ class DirectCall:
             if errors:
                 return None
             arguments[self._body_field.name] = value
-        for function, given in zip(self._dependencies, found[1:], strict=True):
-            own = function.copied(given)
+        for function, values in zip(self._dependencies, found[1:], strict=True):
+            own = function.copied(values)
             if function.request_name is not None:
                 own[function.request_name] = request
             solved = await function.call(**own)
@@ -152,21 +152,21 @@ class DirectCall:
 
     def _read_query(self, query: bytes) -> list[Arguments] | None:
         """What each function takes of it."""
-        given = dict[str, Any]()
+        values = dict[str, Any]()
         for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
             takes_list = self._takes_list.get(name)
             if takes_list:
-                given.setdefault(name, []).append(value)
-            elif takes_list is None or name in given:
+                values.setdefault(name, []).append(value)
+            elif takes_list is None or name in values:
                 return None
             else:
-                given[name] = value
+                values[name] = value
         found = []
         for function in self._functions:
             arguments = {}
             for field, _ in function.query_fields:
-                if field.alias in given:
-                    value, errors = field.validate(given[field.alias])
+                if field.alias in values:
+                    value, errors = field.validate(values[field.alias])
                     if errors:
                         return None
                 elif field.field_info.is_required():

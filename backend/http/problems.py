@@ -31,6 +31,7 @@ from backend.core.errors import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+UNEXPECTED = "An unexpected error. The log says more under this response's X-Request-ID."
 TYPE_PREFIX = "urn:memory-mirror:problem:"
 
 
@@ -110,7 +111,9 @@ def response_to(error: Exception, scope: Scope, app: FastAPI) -> Problem:
         case ClientDisconnect():
             return problem_of(RequestIncomplete())
     logger.error("Unexpected error", exc_info=error)
-    return Problem(500, "An unexpected error. The log tells more under this answer's X-Request-ID.")
+    return Problem(
+        500, "An unexpected error. The log tells more under this response's X-Request-ID."
+    )
 
 
 def _refused_by_framework(error: HTTPException, scope: Scope, app: FastAPI) -> Problem:

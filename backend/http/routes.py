@@ -104,24 +104,24 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_c
 
 
 def _check_content_type(request: Request) -> None:
-    given = request.headers.get("content-type")
+    content_type = request.headers.get("content-type")
     accepted = _JSON_OR_PATCH if request.method == "PATCH" else _JSON
-    if given is None or accepted.fullmatch(given.strip()) is None:
+    if content_type is None or accepted.fullmatch(content_type.strip()) is None:
         raise UnsupportedMediaType("The body must be sent as Content-Type: application/json.")
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType("The body must be sent without Content-Encoding.")
 
 
 def _check_query(request: Request, known: dict[str, bool]) -> None:
-    given = Counter(name for name, _ in request.query_params.multi_items())
+    counts = Counter(name for name, _ in request.query_params.multi_items())
     errors = [
         FieldError(("query", name), "Unknown query parameter", "extra_forbidden")
-        for name in given
+        for name in counts
         if name not in known
     ]
     errors += [
         FieldError(("query", name), "Given more than once", "repeated")
-        for name, times in given.items()
+        for name, times in counts.items()
         if times > 1 and known.get(name) is False
     ]
     if errors:

@@ -159,14 +159,14 @@ class VideoAnalysisPatch(_Body):
 
     def changes(self, record: VideoAnalysis) -> dict[str, Any]:
         """The fields of `record` that this patch gives, and what they become."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
+        values = {name: getattr(self, name) for name in self.model_fields_set}
         for name in ("people", "tags", "segments"):
-            if name in given:
-                given[name] = given[name] or []
-        if "extra" in given:
+            if name in values:
+                values[name] = values[name] or []
+        if "extra" in values:
             merged = {**record.extra, **(self.extra or {})} if self.extra is not None else {}
-            given["extra"] = {key: value for key, value in merged.items() if value is not None}
-        return given
+            values["extra"] = {key: value for key, value in merged.items() if value is not None}
+        return values
 
 
 class VideoAnalysis(BaseModel):

@@ -13,7 +13,7 @@ errors.py       what is refused
 
 from __future__ import annotations
 
-from .filter_sql import RELATION_TABLES, Query
+from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .listing import Order, total
 from .names import PEOPLE, TAGS, Kind
@@ -28,11 +28,11 @@ __all__ = [
     "RELATIONS",
     "RELATION_TABLES",
     "TAGS",
+    "Conditions",
     "DatabaseService",
     "Filters",
     "Kind",
     "Order",
-    "Query",
     "Reader",
     "RecordJson",
     "index_entry_of",

@@ -4,7 +4,7 @@ A statement costs the service and the database much the same whether it writes o
 the rows that come while a statement is under way wait for its end and go in one together: the more
 there is to do, the fewer statements do it, and a row that comes alone waits for nothing. Each is
 answered once all of its statement are committed. Where one of them is refused, the statement has
-no effect, and each is written by itself, to be told of its own error.
+no effect, and each is written by itself, so that it gets its own error.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _BatchedWrites(ABC, Generic[RowT, DoneT]):
 
     @abstractmethod
     async def _write(self, rows: Sequence[RowT]) -> Sequence[DoneT]:
-        """By one statement. What is told to each."""
+        """By one statement. The outcome of each."""
 
     def _batch_size(self, waiting: int) -> int:
         """How many of so many go in one statement."""
@@ -133,9 +133,9 @@ class _BatchedWrites(ABC, Generic[RowT, DoneT]):
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future), told in zip(rows, done, strict=True):
+            for (_, future), outcome in zip(rows, done, strict=True):
                 if not future.done():
-                    future.set_result(told)
+                    future.set_result(outcome)
 
 
 def _is_refused(error: Exception) -> bool:

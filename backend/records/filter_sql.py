@@ -11,7 +11,7 @@ from backend.records.filters import Filters
 
 
 @dataclass(slots=True)
-class Query:
+class Conditions:
     """Arguments, as they are bound, and the conditions on `video_analysis AS v` and others."""
 
     provider: Provider
@@ -38,9 +38,9 @@ class Query:
     ) -> None:
         """Conditions for `filters`. `skip`: a (field, name) that the caller sees to.
         `each_by_itself`: for few rows that something else has found; otherwise the rows may be
-        found by their names. `passed`: the field of a bound that a cursor's place lies beyond;
-        SQLite would begin at the bound, and go through all up to the place."""
-        for name, value in filters.given():
+        found by their names. `passed`: the field of a bound that a cursor's position lies beyond;
+        SQLite would begin at the bound, and go through all up to the position."""
+        for name, value in filters.present():
             if name in RELATION_TABLES:
                 for item in value:
                     if (name, item) != skip:
@@ -105,7 +105,7 @@ _COLUMNS = {
 
 def count(provider: Provider, filters: Filters, most: int | None = None) -> tuple[str, list[Any]]:
     """How many videos the filters name: `found`. `most`: counting goes no further."""
-    query = Query(provider)
+    query = Conditions(provider)
     driving = filters.relation()
     if driving is None:
         source = "video_analysis AS v"

@@ -16,7 +16,7 @@ FACET_OF = {"tag": "tags", "person": "people", "location": "location", "event_ty
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """All that are given must hold. Names are compared exactly."""
+    """All that are set must hold. Names are compared exactly."""
 
     tag: tuple[str, ...] = ()
     """Each of them."""
@@ -33,14 +33,14 @@ class Filters:
     updated_to: datetime | None = None
     has_description_containing: str | None = None
 
-    def given(self) -> Iterator[tuple[str, Any]]:
+    def present(self) -> Iterator[tuple[str, Any]]:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and value != ():
                 yield field.name, value
 
     def __bool__(self) -> bool:
-        return any(True for _ in self.given())
+        return any(True for _ in self.present())
 
     def names(self) -> Iterator[str]:
         """Those that a video must have as they are."""
@@ -54,7 +54,7 @@ class Filters:
         """Those that a search index's entry tells of, as it names them."""
         return {
             facet: list(value) if isinstance(value, tuple) else [value]
-            for name, value in self.given()
+            for name, value in self.present()
             if (facet := FACET_OF.get(name))
         }
 
@@ -82,5 +82,5 @@ ALL = Filters()
 
 @lru_cache(maxsize=1024)
 def _digest(filters: Filters) -> str:
-    text = json.dumps(dict(filters.given()), default=str, sort_keys=True)
+    text = json.dumps(dict(filters.present()), default=str, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

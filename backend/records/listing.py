@@ -14,7 +14,7 @@ from typing import Any, Literal
 from backend.core import cursors
 from backend.engine import Provider
 from backend.records import filter_sql as dialect
-from backend.records.filter_sql import RELATION_TABLES, Query
+from backend.records.filter_sql import RELATION_TABLES, Conditions
 from backend.records.filters import Filters
 from backend.records.reader import Reader
 
@@ -149,7 +149,7 @@ def _statement(
     known: bool | None = None,
 ) -> tuple[str, list[Any]]:
     direction = "DESC" if order.startswith("-") else "ASC"
-    query = Query(provider)
+    query = Conditions(provider)
     source, key, id_ = "video_analysis AS v", f"v.{order.removeprefix('-')}", "v.id"
     driving = filters.relation() if order.endswith("created_at") else None
     if driving:

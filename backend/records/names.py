@@ -16,7 +16,7 @@ from backend.core import cursors
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis
 from backend.records.errors import NameExists, NameNotFound, VideoAnalysisNotFound
-from backend.records.filter_sql import Query
+from backend.records.filter_sql import Conditions
 from backend.records.reader import Reader
 from backend.records.writer import Writer
 
@@ -46,12 +46,12 @@ PEOPLE = Kind(
 
 async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) -> NamePage:
     """The commonest first; of equal number by their code points."""
-    place = f"names {kind.field}"
-    query = Query(reader.provider)
+    purpose = f"names {kind.field}"
+    query = Conditions(reader.provider)
     collation = "" if reader.provider == "sqlite" else ' COLLATE "C"'
     having = ""
     if cursor is not None:
-        count, name = _decode(cursor, place)
+        count, name = _decode(cursor, purpose)
         having = (
             f" HAVING count(*) < {query.bind(count)} OR (count(*) = {query.bind(count)}"
             f" AND {kind.name_column}{collation} > {query.bind(name)})"
@@ -68,7 +68,7 @@ async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) ->
     return NamePage(
         names=shown,
         count=len(shown),
-        next_cursor=cursors.encode(place, [last.count, last.name]) if last else None,
+        next_cursor=cursors.encode(purpose, [last.count, last.name]) if last else None,
     )
 
 
@@ -134,8 +134,8 @@ async def _replace(writer: Writer, kind: Kind, old: set[str], new: str | None) -
     )
 
 
-def _decode(cursor: str, place: str) -> tuple[int, str]:
-    parts = cursors.decode(cursor, place)
+def _decode(cursor: str, purpose: str) -> tuple[int, str]:
+    parts = cursors.decode(cursor, purpose)
     match parts:
         case [int(number), str(name)] if 0 <= number < 2**31 and "\0" not in name:
             with contextlib.suppress(UnicodeEncodeError):

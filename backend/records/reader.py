@@ -59,8 +59,8 @@ class Reader:
 
     async def by_video_ids(self, video_ids: Iterable[str]) -> dict[str, RecordJson]:
         """Those that there are, by their video_id."""
-        wanted = list(video_ids)
-        rows = await self.rows.find_many(where={"videoId": {"in": wanted}}) if wanted else []
+        ids = list(video_ids)
+        rows = await self.rows.find_many(where={"videoId": {"in": ids}}) if ids else []
         return {answer["video_id"]: answer for answer in await self.answers(rows)}
 
     async def answers(self, rows: list[dict[str, Any]]) -> list[RecordJson]:

@@ -29,9 +29,9 @@ class DatabaseService(Database):
         self._max_description_length = max_description_length
 
     @translated_errors
-    async def create_video_analysis(self, given: VideoAnalysisCreate) -> records.RecordJson:
-        self._check_length(given.description)
-        return await self._writer.create(given)
+    async def create_video_analysis(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
+        self._check_length(analysis.description)
+        return await self._writer.create(analysis)
 
     @translated_errors
     async def get_video_analysis(self, video_id: str) -> records.RecordJson:
@@ -68,7 +68,7 @@ class DatabaseService(Database):
     ) -> dict[str, Any]:
         """What VideoAnalysisList describes, as JSON has it.
 
-        Records of equal place in the order stand by their id, in the same direction."""
+        Records that the order does not tell apart are ordered by id, in the same direction."""
         return await listing.page(
             self.reader,
             filters,
@@ -82,11 +82,11 @@ class DatabaseService(Database):
     async def look_up(self, video_ids: Sequence[str]) -> dict[str, Any]:
         """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
         asked for."""
-        wanted = dict.fromkeys(video_ids)
-        found = await self.reader.by_video_ids(wanted)
+        requested = dict.fromkeys(video_ids)
+        found = await self.reader.by_video_ids(requested)
         return {
             "analyses": [found[id_] for id_ in video_ids if id_ in found],
-            "missing": [id_ for id_ in wanted if id_ not in found],
+            "missing": [id_ for id_ in requested if id_ not in found],
         }
 
     @translated_errors
@@ -98,8 +98,8 @@ class DatabaseService(Database):
         return await names.rename(self._writer, kind, name, new)
 
     @translated_errors
-    async def merge(self, kind: names.Kind, given: Sequence[str], into: str) -> NameCount:
-        return await names.merge(self._writer, kind, given, into)
+    async def merge(self, kind: names.Kind, names_: Sequence[str], into: str) -> NameCount:
+        return await names.merge(self._writer, kind, names_, into)
 
     @translated_errors
     async def delete_name(self, kind: names.Kind, name: str) -> None:

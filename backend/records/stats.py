@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backend.engine import Provider
 from backend.models.names import NameCount
 from backend.models.stats import Period, Spread, Stats
-from backend.records.filter_sql import RELATION_TABLES, Query
+from backend.records.filter_sql import RELATION_TABLES, Conditions
 from backend.records.filters import Filters
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def stats(client: Prisma, provider: Provider, filters: Filters) -> Stats:
 
 
 def _totals(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
-    query = Query(provider)
+    query = Conditions(provider)
     query.add(filters)
     length = "length(v.description)"
     counts = ", ".join(f"count(v.{column}) AS {column}" for column in _COLUMNS)
@@ -74,7 +74,7 @@ def _totals(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
 
 
 def _days(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
-    query = Query(provider)
+    query = Conditions(provider)
     query.add(filters)
     day = (
         "substr(v.created_at, 1, 10)"
@@ -87,7 +87,7 @@ def _days(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
 
 
 def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
-    query = Query(provider)
+    query = Conditions(provider)
     query.add(filters)
     source, found = "video_analysis AS v", ""
     if filters:  # found once; without filters, each has an index that is counted by itself
@@ -96,7 +96,7 @@ def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
         source = "found AS v"
     tops = []
     for name, column in _PLACES.items():
-        known = Query(provider, conditions=[f"v.{column} IS NOT NULL"])
+        known = Conditions(provider, conditions=[f"v.{column} IS NOT NULL"])
         sql, _ = _grouped(provider, f"v.{column}", source, known)
         tops.append(f"SELECT '{name}' AS top, t.name, t.count FROM ({sql}) AS t")
     return found + " UNION ALL ".join(tops), query.args
@@ -105,7 +105,7 @@ def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
 def _top_related(
     provider: Provider, filters: Filters, table: str, column: str
 ) -> tuple[str, list[Any]]:
-    query = Query(provider)
+    query = Conditions(provider)
     source = f"{table} AS t"
     if filters:
         source += " JOIN video_analysis AS v ON v.id = t.analysis_id"
@@ -113,7 +113,9 @@ def _top_related(
     return _grouped(provider, f"t.{column}", source, query)
 
 
-def _grouped(provider: Provider, column: str, source: str, query: Query) -> tuple[str, list[Any]]:
+def _grouped(
+    provider: Provider, column: str, source: str, query: Conditions
+) -> tuple[str, list[Any]]:
     collation = "" if provider == "sqlite" else ' COLLATE "C"'
     return (
         f"SELECT {column} AS name, count(*) AS count FROM {source}{query.where()}"
@@ -122,7 +124,7 @@ def _grouped(provider: Provider, column: str, source: str, query: Query) -> tupl
 
 
 def _having(provider: Provider, filters: Filters, table: str) -> tuple[str, list[Any]]:
-    query = Query(provider)
+    query = Conditions(provider)
     source = f"{table} AS t"
     if filters:
         source += " JOIN video_analysis AS v ON v.id = t.analysis_id"

@@ -78,26 +78,26 @@ class Writer:
         batches = reader.provider == "postgresql"
         self._updates = BatchedUpdates(self.client) if batches else None
 
-    async def create(self, given: VideoAnalysisCreate) -> records.RecordJson:
+    async def create(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
         """The record as it is answered. Raises VideoAnalysisExists."""
         id_, moment = cuid(), now()
         row: Any = {
             "id": id_,
-            "videoId": given.video_id,
-            "description": given.description,
+            "videoId": analysis.video_id,
+            "description": analysis.description,
             "createdAt": moment,
             "updatedAt": moment,
-            "hasRelations": _has_relations(given),
-            "searchTerms": records.index_entry_of(given),
+            "hasRelations": _has_relations(analysis),
+            "searchTerms": records.index_entry_of(analysis),
             **records.plain_columns(
-                {name: getattr(given, name) for name in given.model_fields_set}
+                {name: getattr(analysis, name) for name in analysis.model_fields_set}
             ),
         }
         try:
-            await self.write(Create(given, row))
+            await self.write(Create(analysis, row))
         except UniqueViolationError as error:
-            raise VideoAnalysisExists(given.video_id) from error
-        return records.record_json(given, id_=id_, created_at=moment, updated_at=moment)
+            raise VideoAnalysisExists(analysis.video_id) from error
+        return records.record_json(analysis, id_=id_, created_at=moment, updated_at=moment)
 
     async def change(
         self, video_id: str, edit: Callable[[VideoAnalysis], Changes]
@@ -230,11 +230,11 @@ async def _name_all(client: Prisma, tags: Iterable[str], people: Iterable[str]) 
 
 
 async def _name(actions: Any, names: Iterable[str]) -> None:
-    wanted = sorted(set(names))
-    if not wanted:
+    unique = sorted(set(names))
+    if not unique:
         return
-    known = {row.name for row in await actions.find_many(where={"name": {"in": wanted}})}
-    for name in wanted:
+    known = {row.name for row in await actions.find_many(where={"name": {"in": unique}})}
+    for name in unique:
         if name not in known:
             with contextlib.suppress(UniqueViolationError):  # somebody else just made it
                 await actions.create({"name": name})

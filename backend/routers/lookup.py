@@ -24,5 +24,5 @@ router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
     responses=problems(400, 413, 415, instance=PATH),
 )
 async def look_up(body: Lookup, database: Database) -> JsonResponse:
-    """At most 1,000 ids; the answer keeps their order."""
+    """At most 1,000 ids; the response keeps their order."""
     return JsonResponse(await database.look_up(body.video_ids))

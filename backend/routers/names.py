@@ -17,7 +17,7 @@ from backend.routers.paging import LINK, Cursor, link_next
 
 router = APIRouter(tags=["Tags and people"], route_class=ApiRoute)
 
-Given = Annotated[Name, Query(description="The present name, exactly.", examples=["beach"])]
+CurrentName = Annotated[Name, Query(description="The current name, exactly.", examples=["beach"])]
 
 
 def _add(kind: Kind) -> None:
@@ -48,7 +48,7 @@ def _add(kind: Kind) -> None:
         operation_id=f"rename_{kind.noun}",
         responses=problems(400, 404, 409, 413, 415, instance=path),
     )
-    async def rename(name: Given, body: Rename, database: Database) -> NameCount:
+    async def rename(name: CurrentName, body: Rename, database: Database) -> NameCount:
         """Refused with 409 where the new name exists already: merge them instead."""
         return await database.rename(kind, name, body.name)
 
@@ -61,7 +61,7 @@ def _add(kind: Kind) -> None:
         operation_id=f"delete_{kind.noun}",
         responses=problems(404, instance=path),
     )
-    async def delete(name: Given, database: Database) -> None:
+    async def delete(name: CurrentName, database: Database) -> None:
         await database.delete_name(kind, name)
 
     @router.post(

@@ -18,7 +18,7 @@ Stores the descriptions of videos and finds them again.
 `application/problem+json`. `detail` is always a string; a 422 lists the place and the reason of \
 each error in `errors`. Programs can tell errors apart by `type`.
 
-**Every answer** carries an `X-Request-ID`, the request's own or a new one; the log tells more \
+**Every response** carries an `X-Request-ID`, the request's own or a new one; the log tells more \
 under it.
 """
 
@@ -131,7 +131,7 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
         {
             "type": "about:blank",
             "title": "Internal Server Error",
-            "detail": "An unexpected error. The log tells more under this answer's X-Request-ID.",
+            "detail": "An unexpected error. The log says more under this response's X-Request-ID.",
         },
     ),
     503: (

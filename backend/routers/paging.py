@@ -15,7 +15,7 @@ Cursor = Annotated[
     str,
     StringConstraints(min_length=1, max_length=cursors.LONGEST, pattern=r"^[A-Za-z0-9_-]+$"),
     Field(
-        description="The last answer's `next_cursor`. The other parameters stay the same.",
+        description="The last page's `next_cursor`. The other parameters stay the same.",
         examples=[cursors.EXAMPLE],
     ),
 ]
@@ -37,6 +37,6 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
 @lru_cache(maxsize=256)
 def _start(path: str, query_string: bytes) -> str:
     """Of the next page's address, up to its cursor."""
-    given = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-    others = [item for item in given if item[0] != "cursor"]
+    parameters = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    others = [item for item in parameters if item[0] != "cursor"]
     return f"{quote(path)}?{urlencode([*others, ('cursor', '')])}"

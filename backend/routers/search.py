@@ -67,12 +67,12 @@ async def search(
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
 
-    Of a question that fits very many videos, the best dozens are ranked. What was stored
+    Of a query that fits very many videos, the best dozens are ranked. What was stored
     before the request is found by it. All filters of the list narrow the search.
 
-    A cursor keeps the question as it was weighed at first: what others store or delete between
+    A cursor keeps the query as it was weighed at first: what others store or delete between
     two pages neither repeats a result nor hides one."""
     page = await service.search(q, filters, limit=limit, cursor=cursor)
-    answer = JsonResponse(page)
-    link_next(request, answer, page["next_cursor"])
-    return answer
+    response = JsonResponse(page)
+    link_next(request, response, page["next_cursor"])
+    return response

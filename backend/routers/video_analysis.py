@@ -50,10 +50,10 @@ async def create_video_analysis(
 ) -> JsonResponse:
     """Refused with 409 when the video has a description already: PUT replaces it."""
     record = await database.create_video_analysis(body)
-    answer = JsonResponse(record, status_code=201)
+    response = JsonResponse(record, status_code=201)
     root = request.scope.get("root_path", "")
-    answer.headers["Location"] = f"{root}/api/video-analysis/{body.video_id}"
-    return answer
+    response.headers["Location"] = f"{root}/api/video-analysis/{body.video_id}"
+    return response
 
 
 @router.get(
@@ -81,13 +81,13 @@ async def list_video_analyses(
         bool, Query(description="Also count them all.", examples=[True])
     ] = False,
 ) -> JsonResponse:
-    """By default the newest first. All filters given must hold."""
+    """By default the newest first. All filters must hold."""
     page = await database.list_video_analyses(
         filters, order=order, limit=limit, cursor=cursor, include_total=include_total
     )
-    answer = JsonResponse(page)
-    link_next(request, answer, page["next_cursor"])
-    return answer
+    response = JsonResponse(page)
+    link_next(request, response, page["next_cursor"])
+    return response
 
 
 @router.get(
@@ -129,7 +129,7 @@ async def update_video_analysis(
 async def patch_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisPatch, database: Database
 ) -> JsonResponse:
-    """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field given is
+    """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field present is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole."""
     return JsonResponse(stored_record_json(await database.patch_video_analysis(video_id, body)))

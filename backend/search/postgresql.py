@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.records import Filters, Query
+from backend.records import Conditions, Filters
 from backend.search.candidates import Formula, Slot
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def candidates(
 ) -> tuple[str, list[Any]]:
     """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
     `most`: of those of the fewest words."""
-    query = Query("postgresql")
+    query = Conditions("postgresql")
     asked = query.bind([match(each, slots) for each in formulas])
     # Each by itself: GIN goes through far more for one that joins them with "or". OFFSET: the index
     # first, whatever the filters are.
@@ -75,17 +75,17 @@ def candidates(
         " (SELECT * FROM search_document WHERE vector @@ asked::tsquery OFFSET 0) AS d"
     )
     source = query.narrow(rows, filters)
-    place = 'd.length, d.video_id COLLATE "C"'
+    columns = 'd.length, d.video_id COLLATE "C"'
     shortest = (
-        f"SELECT DISTINCT ON ({place}) d.video_id, d.length, d.terms, d.facets"
-        f" FROM {source}{query.where()} ORDER BY {place} LIMIT {most}"
+        f"SELECT DISTINCT ON ({columns}) d.video_id, d.length, d.terms, d.facets"
+        f" FROM {source}{query.where()} ORDER BY {columns} LIMIT {most}"
     )
     return _lines(f"({shortest}) AS d"), query.args
 
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
     """As candidates, but all that the filters name."""
-    query = Query("postgresql")
+    query = Conditions("postgresql")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
     return _lines(source + query.where()), query.args

@@ -47,8 +47,8 @@ def _segments(analysis: RecordJson, in_text: list[Match], matcher: Matcher) -> l
             inside = matcher.matches(segment["text"])
         if inside:
             worth = len({term for _, _, term in inside})
-            place = (-worth, segment["start"], segment["end"], segment["text"])
-            found.append((place, segment, inside))
+            order = (-worth, segment["start"], segment["end"], segment["text"])
+            found.append((order, segment, inside))
     found.sort(key=lambda entry: entry[0])
     return [
         {**segment, "snippet": snippet(segment["text"], inside)}

@@ -77,13 +77,13 @@ class Search:
         query = f"search {text} {filters.digest()}"
         after = None
         if cursor is None:
-            question = await self._read(text)
-            found = await self._found(filters, question.documents, question.length)
+            parsed = await self._read(text)
+            found = await self._found(filters, parsed.documents, parsed.length)
         else:
-            question, after = _decode(cursor, query)
+            parsed, after = _decode(cursor, query)
             documents, length, _ = await self._opening(())
             found = await self._found(filters, documents, length)
-        hits, question = await self._rank(question, filters, found, wanted=limit + 1)
+        hits, parsed = await self._rank(parsed, filters, found, wanted=limit + 1)
         facets = facets_of(hits[:MOST_FACETED])
         if after is not None:
             hits = [
@@ -91,7 +91,7 @@ class Search:
             ]
         rows = await self._reader.by_video_ids([hit.video_id for hit in hits[:limit]])
         named = filters.facets()
-        matcher = Matcher({term for slot in question.slots for term, _ in slot.terms})
+        matcher = Matcher({term for slot in parsed.slots for term, _ in slot.terms})
         results = [
             shown(hit.score, found_again, matcher)
             for hit in hits[:limit]
@@ -102,15 +102,15 @@ class Search:
             "results": results,
             "count": len(results),
             "next_cursor": (
-                cursors.encode(query, _cursor_position(question, hits[limit - 1])) if more else None
+                cursors.encode(query, _cursor_position(parsed, hits[limit - 1])) if more else None
             ),
             "facets": facets,
         }
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
-        question = await self._read(text)
-        found = await self._found(filters, question.documents, question.length)
-        hits, _ = await self._rank(question, filters, found, wanted=limit)
+        parsed = await self._read(text)
+        found = await self._found(filters, parsed.documents, parsed.length)
+        hits, _ = await self._rank(parsed, filters, found, wanted=limit)
         return hits[:limit]
 
     # Parsing the query
@@ -220,27 +220,27 @@ class Search:
     # Ranking
 
     async def _rank(
-        self, question: ParsedQuery, filters: Filters, found: int, *, wanted: int
+        self, parsed: ParsedQuery, filters: Filters, found: int, *, wanted: int
     ) -> tuple[list[Hit], ParsedQuery]:
-        slots, total = question.slots, question.documents
+        slots, total = parsed.slots, parsed.documents
         if not slots or total <= 0:
-            return [], question
-        weighed = plan.weigh(slots, total, question.length)
+            return [], parsed
+        weighed = plan.weigh(slots, total, parsed.length)
         named = plan.named(filters)
         share = 1.0
         if filters:
             share = min(found / total, 1.0)
             if found <= FEW_FILTERED:
                 lines = await self._lines(*self._sql.filtered(filters))
-                return rank(lines, weighed), question
+                return rank(lines, weighed), parsed
         deciding = plan.deciding(slots)
         steps = plan.thresholds(deciding, total)
         enough = [step for step in steps if step[1] * share <= plan.WANTED]
         asked = [*enough[-1:], *steps[len(enough) :]]
-        if question.threshold:
-            asked = [step for step in steps if abs(step[0] - question.threshold) < 1e-6][:1]
+        if parsed.threshold:
+            asked = [step for step in steps if abs(step[0] - parsed.threshold) < 1e-6][:1]
         hits: list[Hit] = []
-        chosen, looked_at = question.threshold, 0.0
+        chosen, looked_at = parsed.threshold, 0.0
         for threshold, expected in asked:
             # The next step must promise more, or it is not worth asking.
             if hits and expected < 2 * looked_at:
@@ -259,7 +259,7 @@ class Search:
             hits, chosen, looked_at = rank(lines, weighed), threshold, expected
             if len(hits) >= wanted:
                 break
-        return hits, ParsedQuery(slots, total, question.length, chosen)
+        return hits, ParsedQuery(slots, total, parsed.length, chosen)
 
     async def _found(self, filters: Filters, documents: int, length: int) -> int:
         """How many videos the filters name, up to MOST_COUNTED; 0 without filters. They are not
@@ -318,31 +318,31 @@ def _has(analysis: RecordJson, named: Mapping[str, Sequence[str]]) -> bool:
 # Cursors
 
 
-def _cursor_position(question: ParsedQuery, last: Hit) -> list[Any]:
+def _cursor_position(parsed: ParsedQuery, last: Hit) -> list[Any]:
     slots = [
         [slot.documents, slot.times, [list(term) for term in slot.terms], slot.reach]
-        for slot in question.slots
+        for slot in parsed.slots
     ]
     return [
         last.score,
         last.video_id,
-        question.documents,
-        question.length,
-        question.threshold,
+        parsed.documents,
+        parsed.length,
+        parsed.threshold,
         slots,
     ]
 
 
 def _decode(cursor: str, query: str) -> tuple[ParsedQuery, Hit]:
-    place = cursors.decode(cursor, query)
+    position = cursors.decode(cursor, query)
     try:
-        score, video_id, documents, length, threshold, slots = place
-        question = ParsedQuery(
+        score, video_id, documents, length, threshold, slots = position
+        parsed = ParsedQuery(
             [_slot(slot) for slot in slots], _whole(documents), _whole(length), _number(threshold)
         )
         if not isinstance(video_id, str):
             raise ValueError
-        return question, Hit(_number(score), video_id)
+        return parsed, Hit(_number(score), video_id)
     except (ValueError, TypeError) as error:
         raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
 

@@ -1,4 +1,4 @@
-"""Where the words of a question stand in a text: excerpts as HTML that is safe to insert."""
+"""Where the words of a parsed stand in a text: excerpts as HTML that is safe to insert."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Match: TypeAlias = tuple[int, int, str]
 
 
 class Matcher:
-    """Finds the words whose terms are among `terms`. It remembers words: one for each question."""
+    """Finds the words whose terms are among `terms`. It remembers words: one for each query."""
 
     def __init__(self, terms: Container[str]) -> None:
         self._terms = terms

@@ -1,4 +1,4 @@
-"""What a word of the question may mean where the index does not know it, or where it is not yet
+"""What a word of the query may mean where the index does not know it, or where it is not yet
 written to its end. The index's words are stems, so a spelling is tried whole and then reduced."""
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def _alike(one: str, other: str) -> int:
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _one_away(word: str, places: Iterable[int]) -> list[str]:
+def _one_away(word: str, positions: Iterable[int]) -> list[str]:
     letters = _alphabet(word)
     found: list[str] = []
-    for at in places:
+    for at in positions:
         head, tail, rest = word[:at], word[at:], word[at + 1 :]
         found += [f"{head}{letter}{tail}" for letter in letters]
         if tail:

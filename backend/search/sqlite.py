@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.records import Filters, Query
+from backend.records import Conditions, Filters
 from backend.search.candidates import Formula, Slot
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def candidates(
 ) -> tuple[str, list[Any]]:
     """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
     `most`: of those of the fewest words."""
-    query = Query("sqlite")
+    query = Conditions("sqlite")
     asked = " OR ".join(match(each, slots) for each in formulas)
     query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
     index = "" if filters.facets() else "INDEXED BY search_document_lengths"
@@ -69,7 +69,7 @@ def candidates(
 
 def filtered(filters: Filters) -> tuple[str, list[Any]]:
     """As candidates, but all that the filters name."""
-    query = Query("sqlite")
+    query = Conditions("sqlite")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
     return _lines(source + query.where()), query.args

@@ -192,7 +192,7 @@ async def test_a_defect_is_a_500_that_tells_only_the_log(
         "type": "about:blank",
         "title": "Internal Server Error",
         "status": 500,
-        "detail": "An unexpected error. The log tells more under this answer's X-Request-ID.",
+        "detail": "An unexpected error. The log says more under this response's X-Request-ID.",
         "instance": "/defect",
     }
     assert answer.headers["x-request-id"] == "req-500"

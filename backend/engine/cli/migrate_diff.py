@@ -124,20 +124,20 @@ def _base(arguments: argparse.Namespace) -> tuple[Path, dict[str, str]]:
 
 
 def _side(arguments: argparse.Namespace, word: str) -> Side:
-    def given(name: str) -> object:
+    def argument(name: str) -> object:
         return getattr(arguments, f"{word}_{name}")
 
-    if given("empty"):
+    if argument("empty"):
         return Side("empty")
-    if given("schema"):
-        return Side("schema", find_schema(Path(str(given("schema")))))
-    if given("migrations"):
-        path = Path(str(given("migrations")))
+    if argument("schema"):
+        return Side("schema", find_schema(Path(str(argument("schema")))))
+    if argument("migrations"):
+        path = Path(str(argument("migrations")))
         if not path.is_dir():
             raise CommandError(f"--{word}-migrations: {path} is not a folder")
         return Side("migrations", path.resolve())
-    if given("url"):
-        return Side("database", url=str(given("url")))
-    other = given("schema_datasource")
+    if argument("url"):
+        return Side("database", url=str(argument("url")))
+    other = argument("schema_datasource")
     schema = find_schema(arguments.schema if other is None else Path(str(other)))
     return Side("database", url=database_url(schema, environment_of(schema)))

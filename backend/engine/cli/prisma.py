@@ -56,13 +56,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="answer in JSON")
 
 
-def find_schema(given: Path | None) -> Path:
-    if given is not None:
-        if given.is_dir():
-            raise CommandError(f"{given} is a folder; schemas of several files are not supported")
-        if not given.is_file():
-            raise CommandError(f"Could not load --schema from provided path {given}: not found")
-        return given.resolve()
+def find_schema(path: Path | None) -> Path:
+    if path is not None:
+        if path.is_dir():
+            raise CommandError(f"{path} is a folder; schemas of several files are not supported")
+        if not path.is_file():
+            raise CommandError(f"Could not load --schema from provided path {path}: not found")
+        return path.resolve()
     for location in _LOCATIONS:
         if location.is_file():
             return location.resolve()
@@ -110,9 +110,9 @@ def shadow_url(
     arguments: argparse.Namespace, schema: Path, environment: Mapping[str, str]
 ) -> str | None:
     """The flag, else the datasource's `shadowDatabaseUrl`, else SHADOW_DATABASE_URL."""
-    given: str | None = getattr(arguments, "shadow_database_url", None)
-    if given:
-        return given
+    url: str | None = getattr(arguments, "shadow_database_url", None)
+    if url:
+        return url
     text = schema.read_text(encoding="utf-8") if schema.is_file() else ""
     declared = connection_url(text, "shadowDatabaseUrl")
     name = declared["fromEnvVar"] or "SHADOW_DATABASE_URL"
@@ -122,7 +122,7 @@ def shadow_url(
 def run_command(
     arguments: argparse.Namespace, work: Callable[[Log], Coroutine[Any, Any, int]]
 ) -> int:
-    """Run `work`, which is given where to say progress, and tell its errors as Prisma's CLI."""
+    """Run `work`, which is passed where to say progress, and tell its errors as Prisma's CLI."""
     as_json: bool = getattr(arguments, "json", False)
     try:
         return asyncio.run(work(say_on_stderr if as_json else say))

@@ -50,8 +50,8 @@ class InProcessClient:
 
     def _prepare_connect_args(self, **kwargs: Any) -> tuple[timedelta, list[dict[str, str]]]:
         timeout, _ = super()._prepare_connect_args(**kwargs)  # type: ignore[misc]
-        given = (self._datasource or {}).get("url")
-        url = given or self._default_datasource["url"]
+        configured = (self._datasource or {}).get("url")
+        url = configured or self._default_datasource["url"]
         return timeout, [{"name": self._default_datasource_name, "url": url}]
 
     def _refuse_to_connect_twice(self) -> None:

@@ -224,9 +224,9 @@ def _copy_package(target: Path) -> None:
     files = importlib.metadata.files("prisma") or []
     for file in files:
         if file.parts[0] == "prisma" and "__pycache__" not in file.parts:
-            place = target.joinpath(*file.parts[1:])
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(str(file.locate())), place)
+            destination = target.joinpath(*file.parts[1:])
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(str(file.locate())), destination)
 
 
 def _run_generator(data: dict[str, Any], stage: str, folder: Path, log: Log) -> None:
@@ -250,10 +250,10 @@ def _publish(package: Path, folder: Path) -> None:
     files = [path for path in package.rglob("*") if path.is_file()]
     files = [path for path in files if "__pycache__" not in path.parts]
     for path in sorted(files, key=lambda path: path == package / "client.py"):
-        place = folder / path.relative_to(package)
-        if not place.exists() or place.read_bytes() != path.read_bytes():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, place)
+        destination = folder / path.relative_to(package)
+        if not destination.exists() or destination.read_bytes() != path.read_bytes():
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, destination)
 
 
 def _withdraw(folder: Path) -> None:

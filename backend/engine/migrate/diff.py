@@ -97,8 +97,8 @@ async def diff(
 async def _databases(
     comparison: Comparison, sides: tuple[Side, Side], stack: contextlib.AsyncExitStack
 ) -> tuple[Open, Open, list[Database]]:
-    """How the engine gets its main database and its shadow, and those that were given."""
-    given: list[Database] = []
+    """How the engine gets its main database and its shadow, and those of the comparison."""
+    databases: list[Database] = []
     targets = []
     for side in sides:
         if side.kind == "database":
@@ -106,10 +106,10 @@ async def _databases(
             database = await open_database(target, create=False, log=comparison.log)
             stack.push_async_callback(database.close)
             targets.append(target)
-            given.append(database)
-    if len(given) == 2:
-        return _answer(given[0]), _answer(given[1]), given
-    main = given[0] if given else NoDatabase(comparison.provider)
+            databases.append(database)
+    if len(databases) == 2:
+        return _answer(databases[0]), _answer(databases[1]), databases
+    main = databases[0] if databases else NoDatabase(comparison.provider)
     if targets:
         own = targets[0]
     elif comparison.provider == "sqlite":
@@ -120,9 +120,9 @@ async def _databases(
         )
         own = parse_target(url, base=comparison.base)
     else:
-        return _answer(main), _answer(main), given
+        return _answer(main), _answer(main), databases
     shadow_url = comparison.shadow_url if targets else None
-    return _answer(main), lambda: open_shadow(own, shadow_url), given
+    return _answer(main), lambda: open_shadow(own, shadow_url), databases
 
 
 def _answer(database: Database) -> Open:

@@ -69,8 +69,8 @@ class Project:
         async def main() -> Database:
             return database
 
-        async def lock(wanted: Database) -> None:
-            await wanted.lock(LOCK_TIMEOUT, lambda: self.log(PENDING))
+        async def lock(database: Database) -> None:
+            await database.lock(LOCK_TIMEOUT, lambda: self.log(PENDING))
 
         external = await find_external(self.config, [database], migrations)
         engine = SchemaEngine(

@@ -78,10 +78,10 @@ async def open_shadow(target: Target, shadow_url: str | None) -> Database:
 
     if shadow_url is None:
         return await create_shadow(target.postgresql, folder=target.folder)
-    given = parse_target(shadow_url, base=target.folder).postgresql
-    if given is None:
+    shadow = parse_target(shadow_url, base=target.folder).postgresql
+    if shadow is None:
         raise EngineError(None, "SHADOW_DATABASE_URL must name a PostgreSQL database.")
-    return await empty_shadow(given, main=target.postgresql, folder=target.folder)
+    return await empty_shadow(shadow, main=target.postgresql, folder=target.folder)
 
 
 async def _open_sqlite(target: Target, *, create: bool, log: Log) -> Database:

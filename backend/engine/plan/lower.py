@@ -35,7 +35,7 @@ class Plan:
     """A query's shape, ready to run."""
 
     program: Callable[[Scope], Program]
-    """Starts a run for these Param values. A run may change the scope that it is given."""
+    """Starts a run for these Param values. A run may change the scope that it gets."""
     reads_only: bool
     atomic: bool
     """Several statements that must all take effect, or none."""
@@ -44,7 +44,7 @@ class Plan:
 
 
 class Single(NamedTuple):
-    """One statement with a fixed text, and what becomes of its answer."""
+    """One statement with a fixed text, and what becomes of its result."""
 
     statement: Statement
     arguments: Callable[[Scope], Sequence[Any]]
@@ -101,7 +101,7 @@ def _then_in_scope(child: _Lowered, work: Callable[[Any, Scope], Any]) -> _Lower
     single = child.single
     if single is not None:
         finish = single.finish
-        single = single._replace(finish=lambda answer, scope: work(finish(answer, scope), scope))
+        single = single._replace(finish=lambda result, scope: work(finish(result, scope), scope))
     return _Lowered(False, run, single)
 
 
@@ -402,8 +402,8 @@ class _Lowering:
         return _Lowered(False, run)
 
 
-def _as_it_is(answer: Any, scope: Scope) -> Any:
-    return answer
+def _as_it_is(result: Any, scope: Scope) -> Any:
+    return result
 
 
 def _records(rows: Rows) -> list[dict[str, Any]]:

@@ -162,20 +162,20 @@ class _Page:
         return all(_same(record[name], value) for name, value in cursor.items() if name in record)
 
 
-def _same(stored: Any, wanted: Any) -> bool:
+def _same(stored: Any, expected: Any) -> bool:
     """Whether a fetched value is the one that a caller named, which may have another form."""
-    if stored == wanted:
+    if stored == expected:
         return True
-    if stored is None or wanted is None:
+    if stored is None or expected is None:
         return False
-    if isinstance(wanted, datetime):
-        return _moment(stored) == wanted
-    if isinstance(wanted, (Decimal, float)) or isinstance(stored, (Decimal, float)):
-        return Decimal(str(stored)) == Decimal(str(wanted))
+    if isinstance(expected, datetime):
+        return _moment(stored) == expected
+    if isinstance(expected, (Decimal, float)) or isinstance(stored, (Decimal, float)):
+        return Decimal(str(stored)) == Decimal(str(expected))
     if isinstance(stored, bytes):
-        return stored == base64.b64decode(wanted)
-    if isinstance(stored, int) != isinstance(wanted, int):
-        return str(stored) == str(wanted)
+        return stored == base64.b64decode(expected)
+    if isinstance(stored, int) != isinstance(expected, int):
+        return str(stored) == str(expected)
     return False
 
 

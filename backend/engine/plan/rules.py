@@ -17,13 +17,13 @@ def lower_rule(rule: Mapping[str, Any]) -> Rule:
     kind = rule["type"]
     if kind == "never":
         return lambda data: False
-    wanted = rule["args"]
+    expected = rule["args"]
     if kind == "rowCountEq":
-        return lambda data: _row_count(data) == wanted
+        return lambda data: _row_count(data) == expected
     if kind == "rowCountNeq":
-        return lambda data: _row_count(data) != wanted
+        return lambda data: _row_count(data) != expected
     if kind == "affectedRowCountEq":
-        return lambda data: bool(data == wanted)
+        return lambda data: bool(data == expected)
     raise EngineError(None, f"Unknown rule in the query plan: {kind!r}")
 
 

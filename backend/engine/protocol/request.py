@@ -158,26 +158,28 @@ class _Writer:
         self._names: dict[tuple[str, Any], str] | None = {} if shares_values else None
 
     def arguments(self, arguments: Mapping[str, Any], node: Node | None) -> None:
-        given = {
+        arguments = {
             name: value
             for name, value in arguments.items()
             if value is not None and name != "include"
         }
-        self._object(given, node)
+        self._object(arguments, node)
 
     def selection(
         self, model: type, include: Mapping[str, Any] | None, node: OutputNode | None
     ) -> None:
         write = self.parts.append
         write(self._models.selection(model))
-        for name, wanted in (include or {}).items():
-            if wanted is False:
+        for name, selection in (include or {}).items():
+            if selection is False:
                 continue
-            if wanted is not True and not isinstance(wanted, Mapping):
-                raise TypeError(f"Expected `bool` or `dict` include value but got {type(wanted)}")
+            if selection is not True and not isinstance(selection, Mapping):
+                raise TypeError(
+                    f"Expected `bool` or `dict` include value but got {type(selection)}"
+                )
             related = self._models.related(model, name)
             edge = node.get(name) if node is not None else None
-            arguments: Mapping[str, Any] = {} if wanted is True else wanted
+            arguments: Mapping[str, Any] = {} if selection is True else selection
             write(f',{_key(name)}{{"arguments":')
             self.arguments(arguments, edge.arguments if edge else None)
             write(',"selection":{')

@@ -32,11 +32,11 @@ class FlatObject(NamedTuple):
     def plain(self, fields: Mapping[str, Any]) -> list[Any] | None:
         """The values of the Params. None where one of them is no Param of the same type."""
         values = list(fields.values())
-        for place, convert in self.converts:
-            value = convert(values[place])
+        for index, convert in self.converts:
+            value = convert(values[index])
             if value is None:
                 return None
-            values[place] = value
+            values[index] = value
         return values
 
 
@@ -73,15 +73,15 @@ class FlatObjects:
 def _converts(fields: Mapping[str, Any], node: Node) -> Converts | None:
     """None where the types do not tell that each field is a Param, and of which type."""
     converts: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, (name, value) in enumerate(fields.items()):
+    for index, (name, value) in enumerate(fields.items()):
         edge = node.get(name)
         if edge is None:
             return None
         kind = type(value)
         if kind is int and not edge.scalars.isdisjoint(NUMBERS):
-            converts.append((place, _int32))
+            converts.append((index, _int32))
         elif kind is datetime and "DateTime" in edge.scalars:
-            converts.append((place, utc_milliseconds))
+            converts.append((index, utc_milliseconds))
         elif edge.enum is not None or _AS_THEY_ARE.get(kind) not in edge.scalars:
             return None
     return tuple(converts)

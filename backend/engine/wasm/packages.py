@@ -101,19 +101,19 @@ def _mismatch(folder: Path) -> str | None:
     """What `folder`/node_modules lacks of what `folder`/package-lock.json pins, if anything."""
     wanted = _pinned(folder / "package-lock.json")
     installed = _pinned(folder / "node_modules" / ".package-lock.json")
-    for place, pin in wanted.items():
-        if place not in installed or not (folder / place / "package.json").is_file():
-            return f"{folder / place} is not installed."
-        if installed[place] != pin:
+    for path, pin in wanted.items():
+        if path not in installed or not (folder / path / "package.json").is_file():
+            return f"{folder / path} is not installed."
+        if installed[path] != pin:
             return (
-                f"{folder / place} has version {installed[place][0]}, "
+                f"{folder / path} has version {installed[path][0]}, "
                 f"but package-lock.json pins {pin[0]}."
             )
     return None
 
 
 def _pinned(lock: Path) -> dict[str, tuple[Any, Any]]:
-    """Each package's place, with its version and integrity."""
+    """Each package's path, with its version and integrity."""
     try:
         content = json.loads(lock.read_bytes())["packages"]
     except FileNotFoundError:
@@ -121,9 +121,9 @@ def _pinned(lock: Path) -> dict[str, tuple[Any, Any]]:
     except (ValueError, KeyError) as error:
         raise PackagesError(f"{lock} is not a lock file of npm 7 or later") from error
     return {
-        place: (package.get("version"), package.get("integrity"))
-        for place, package in content.items()
-        if place.startswith("node_modules/") and not package.get("optional")
+        path: (package.get("version"), package.get("integrity"))
+        for path, package in content.items()
+        if path.startswith("node_modules/") and not package.get("optional")
     }
 
 

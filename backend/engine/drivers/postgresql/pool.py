@@ -96,7 +96,7 @@ class Pool:
     async def _wait(
         self, loop: asyncio.AbstractEventLoop, deadline: float | None
     ) -> Session | None:
-        """The session that is handed on, or None: a place to open one in."""
+        """The session that is handed on, or None: there is room to open one."""
         waiter: asyncio.Future[Session | None] = loop.create_future()
         self._waiting.append(waiter)
         # asyncio.timeout would cost as much as a short query.
@@ -112,7 +112,7 @@ class Pool:
                 timer.cancel()
 
     async def _open(self) -> Session:
-        """In a place that is already counted."""
+        """Of one that is already counted."""
         try:
             session = await self._open_session()
         except BaseException:
@@ -121,11 +121,11 @@ class Pool:
         self._busy.add(session)
         return session
 
-    def _return_unused(self, given: Session | None) -> None:
-        if given is None:
+    def _return_unused(self, session: Session | None) -> None:
+        if session is None:
             self._give_up_place()
         else:
-            self.release(given)
+            self.release(session)
 
     def _hand_on(self, session: Session) -> None:
         session.mark_idle()

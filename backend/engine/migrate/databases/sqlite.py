@@ -108,10 +108,10 @@ class SqliteDatabase(Database):
         folder = self.path.parent
         self._lock_descriptor = os.open(folder, os.O_RDONLY)
         deadline = time.monotonic() + timeout
-        told = False
+        reported = False
         while not _try_lock(self._lock_descriptor):
-            if not told:
-                told = True
+            if not reported:
+                reported = True
                 waiting()
             if time.monotonic() > deadline:
                 raise EngineError(
