@@ -16,6 +16,8 @@ from tests.postgres import postgres_database, postgres_server
 
 __all__ = ["postgres_database", "postgres_server"]
 
+pytest_plugins = ["tests.fixtures"]
+
 
 def pytest_configure() -> None:
     # A shell starts what runs in the background (`make test &`) deaf to it, and so would be the

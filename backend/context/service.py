@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from backend.context import pack
 from backend.core.database import translated_errors
+from backend.core.threads import in_thread
 from backend.models.context import ContextPack, ContextRequest
 from backend.records import DatabaseService, record_of
 from backend.search import SearchService
@@ -26,6 +25,12 @@ class ContextService:
             hits = [pack.Wanted(hit.video_id, [], hit.score) for hit in best]
         found = await self._reader.by_video_ids([hit.video_id for hit in hits])
         videos = {id_: record_of(stored) for id_, stored in found.items()}
-        return await asyncio.to_thread(
-            pack.pack, hits, videos, max_tokens=request.max_tokens, form=request.format
+        return await in_thread(
+            lambda goes_on: pack.pack(
+                hits,
+                videos,
+                max_tokens=request.max_tokens,
+                form=request.format,
+                goes_on=goes_on,
+            )
         )

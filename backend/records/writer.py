@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prisma.errors import ForeignKeyViolationError, UniqueViolationError
 
 from backend.core.errors import DatabaseUnavailable
+from backend.core.threads import WORTH_A_THREAD
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 from backend.records import record as records
@@ -88,7 +89,7 @@ class Writer:
             "createdAt": moment,
             "updatedAt": moment,
             "hasRelations": _has_relations(analysis),
-            "searchTerms": records.index_entry_of(analysis),
+            "searchTerms": await _index_entry_of(analysis),
             **records.plain_columns(
                 {name: getattr(analysis, name) for name in analysis.model_fields_set}
             ),
@@ -118,7 +119,8 @@ class Writer:
             # A time that another tool wrote in another form never equals ours.
             if unmatched != read.updated_at or attempt < _UNGUARDED_AFTER:
                 where["updatedAt"] = read.updated_at
-            if await self.write(Update(changed, _columns(changed, changes), where, changes)):
+            columns = await _columns(changed, changes)
+            if await self.write(Update(changed, columns, where, changes)):
                 return changed
             unmatched = read.updated_at
             await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
@@ -191,12 +193,19 @@ class Writer:
         return await _while_names_last(write)
 
 
-def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
+async def _index_entry_of(record: records.Described) -> str:
+    length = len(record.description) + sum(len(part.text) for part in record.segments)
+    if length <= WORTH_A_THREAD:
+        return records.index_entry_of(record)
+    return await asyncio.to_thread(records.index_entry_of, record)
+
+
+async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
     columns = records.plain_columns(changes)
     if "description" in changes:
         columns["description"] = changed.description
     columns["hasRelations"] = _has_relations(changed)
-    columns["searchTerms"] = records.index_entry_of(changed)
+    columns["searchTerms"] = await _index_entry_of(changed)
     columns["updatedAt"] = changed.updated_at
     return columns
 

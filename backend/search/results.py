@@ -3,14 +3,15 @@ best have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
+from backend.core.threads import WORTH_A_THREAD, GoOn, Stopped, in_thread
 from backend.records import FACETS, RecordJson
 from backend.search.bm25 import Hit
-from backend.search.snippets import Match, Matcher, part_of, snippet
+from backend.search.snippets import Matcher, snippet
 
 MOST_SEGMENTS = 5
 MOST_MATCHES = 20
@@ -18,7 +19,28 @@ FACET_VALUES = 20
 _OTHERS = ("title", "location", "country", "mood", "event_type")
 
 
-def shown(score: float, analysis: RecordJson, matcher: Matcher) -> dict[str, Any]:
+async def all_shown(
+    records: Sequence[tuple[float, RecordJson]], matcher: Matcher
+) -> list[dict[str, Any]]:
+    """The records with their scores, in their order. However long they are, others are answered
+    meanwhile."""
+
+    def show(goes_on: GoOn = lambda: True) -> list[dict[str, Any]]:
+        results = []
+        for score, record in records:
+            if not goes_on():
+                raise Stopped
+            results.append(_shown(score, record, matcher))
+        return results
+
+    length = sum(
+        len(record["description"]) + sum(len(segment["text"]) for segment in record["segments"])
+        for _, record in records
+    )
+    return show() if length <= WORTH_A_THREAD else await in_thread(show)
+
+
+def _shown(score: float, analysis: RecordJson, matcher: Matcher) -> dict[str, Any]:
     """What SearchResult describes, as JSON has it."""
     text: str = analysis["description"]
     found = matcher.matches(text)
@@ -33,18 +55,16 @@ def shown(score: float, analysis: RecordJson, matcher: Matcher) -> dict[str, Any
         "score": score,
         "snippet": snippet(text, found),
         "matches": list(seen)[:MOST_MATCHES],
-        "segments": _segments(analysis, found, matcher),
+        "segments": _segments(analysis, matcher),
         "analysis": analysis,
     }
 
 
-def _segments(analysis: RecordJson, in_text: list[Match], matcher: Matcher) -> list[dict[str, Any]]:
+def _segments(analysis: RecordJson, matcher: Matcher) -> list[dict[str, Any]]:
     """Those with the most of the words, the earliest first among equals."""
     found = []
     for segment in analysis["segments"]:
-        inside = part_of(analysis["description"], in_text, segment["text"])
-        if inside is None:
-            inside = matcher.matches(segment["text"])
+        inside = matcher.matches(segment["text"])
         if inside:
             worth = len({term for _, _, term in inside})
             order = (-worth, segment["start"], segment["end"], segment["text"])

@@ -17,7 +17,7 @@ from backend.search import postgresql, spelling, sqlite
 from backend.search.bm25 import Hit, rank
 from backend.search.candidates import Slot
 from backend.search.indexer import Indexer
-from backend.search.results import facets_of, shown
+from backend.search.results import all_shown, facets_of
 from backend.search.snippets import Matcher
 from backend.text.analysis import stem, term_of, words
 
@@ -92,11 +92,12 @@ class Search:
         rows = await self._reader.by_video_ids([hit.video_id for hit in hits[:limit]])
         named = filters.facets()
         matcher = Matcher({term for slot in parsed.slots for term, _ in slot.terms})
-        results = [
-            shown(hit.score, found_again, matcher)
+        current = [
+            (hit.score, row)
             for hit in hits[:limit]
-            if (found_again := rows.get(hit.video_id)) is not None and _has(found_again, named)
+            if (row := rows.get(hit.video_id)) is not None and _has(row, named)
         ]
+        results = await all_shown(current, matcher)
         more = len(hits) > limit
         return {
             "results": results,
@@ -187,12 +188,13 @@ class Search:
         """Known words that each unknown one, by its term, may mean. Adds to `known`."""
         corrected: dict[str, list[tuple[str, float]]] = {}
         near: dict[str, set[str]] = {}
+        letters = 0
         for term, folded in unknown.items():
-            if len(folded) < spelling.SHORTEST_CORRECTED:
+            if not spelling.SHORTEST_CORRECTED <= len(folded) <= spelling.LONGEST_CORRECTED:
                 continue
             if stem(term) in known:  # an ending too many: `standsing`
                 corrected[term] = [(stem(term), CORRECTION)]
-            else:
+            elif (letters := letters + len(folded)) <= spelling.MOST_LETTERS_CORRECTED:
                 near[term] = spelling.near_terms(folded)
         frequencies = await self._frequencies({other for terms in near.values() for other in terms})
         for term, terms in near.items():

@@ -48,23 +48,6 @@ class Matcher:
         ]
 
 
-def part_of(text: str, found: list[Match], part: str) -> list[Match] | None:
-    """The matches of a part of the text, from those of the text; None where it is not told."""
-    start = text.find(part)
-    if start < 0 or not text.isascii():
-        return None
-    end = start + len(part)
-    if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
-        return None
-    if "'" in (text[start - 1 : start], text[end : end + 1]):
-        return None
-    return [
-        (first - start, last - start, term)
-        for first, last, term in found
-        if start <= first and last <= end
-    ]
-
-
 def snippet(text: str, found: list[Match], length: int = LENGTH) -> str:
     """The part of about `length` characters with the most different words, `<mark>` around each.
     All else is escaped."""

@@ -9,6 +9,10 @@ from backend.text.analysis import stem, stems
 
 SHORTEST_CORRECTED = 4
 SHORTEST_CORRECTED_TWICE = 7
+LONGEST_CORRECTED = 40
+"""Longer ones are no words that somebody misspelt, and each letter has some 54 variants."""
+MOST_LETTERS_CORRECTED = 150
+"""Of all words of a query together: some 8,000 variants, all looked up by one statement."""
 _ENDINGS = ("e", "g", "ng", "ing", "ed", "d", "s", "es", "y", "ly", "ies", "er", "r", "on", "n")
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 
@@ -60,18 +64,27 @@ def _alphabet(word: str) -> str:
 
 
 def distance(one: str, other: str, most: int) -> int:
-    """Letters to add, drop, change or swap; `most` + 1 if there are more."""
+    """Letters to add, drop, change or swap; `most` + 1 if there are more.
+
+    Only pairs of positions at most `most` apart can count (Ukkonen), so the time grows with the
+    length, not with its square."""
     if abs(len(one) - len(other)) > most:
         return most + 1
-    before: list[int] = []
-    row = list(range(len(other) + 1))
+    beyond = most + 1
+    width = len(other) + 1
+    before = [beyond] * width
+    row = [min(j, beyond) for j in range(width)]
     for i, letter in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, wanted in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+        last, before, row = before, row, [beyond] * width
+        first = max(1, i - most)
+        if i <= most:
+            row[0] = i
+        for j in range(first, min(width, i + most + 1)):
+            expected = other[j - 1]
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != expected))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == expected:
                 cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
+            row[j] = cost
         if min(row) > most:
-            return most + 1
-    return row[-1]
+            return beyond
+    return min(row[-1], beyond)

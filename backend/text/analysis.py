@@ -17,6 +17,9 @@ from typing import NamedTuple
 import Stemmer
 
 LONGEST_TERM = 64
+LONGEST_WORD = 128
+"""Of a longer word, so many characters count, marks aside: its term has at most LONGEST_TERM.
+Folding makes up to 18 characters of one, and words that are remembered take memory by length."""
 
 # Lucene's list.
 STOP_WORDS = frozenset(
@@ -91,6 +94,8 @@ class _Terms(dict[str, str | None]):
     """term_of, kept. Asked for each word of each text: `map` takes half as long as by lru_cache."""
 
     def __missing__(self, folded: str) -> str | None:
+        if len(folded) > LONGEST_WORD:
+            return self[folded[:LONGEST_WORD]]
         if len(self) >= 20_000:
             self.clear()
         self[folded] = term = term_of(folded)
@@ -103,7 +108,7 @@ TERMS = _Terms()
 def terms(text: str) -> list[str]:
     if not text.isascii():
         return [term for word in words(text) if (term := term_of(word.folded)) is not None]
-    # The same, without the places.
+    # The same, without the positions.
     if "'" in text:
         found = ASCII_WORD.findall(text.lower())
     else:  # a third of the time
@@ -111,8 +116,12 @@ def terms(text: str) -> list[str]:
     return list(filter(None, map(TERMS.__getitem__, found)))
 
 
-@functools.lru_cache(maxsize=20_000)
 def stem(folded: str) -> str:
+    return _stem(folded[:LONGEST_WORD])
+
+
+@functools.lru_cache(maxsize=20_000)
+def _stem(folded: str) -> str:
     found = _stemmer().stemWord(folded).replace("'", "")
     return found[:LONGEST_TERM] or folded.replace("'", "")[:LONGEST_TERM]
 
@@ -132,8 +141,14 @@ def _stemmer() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")
 
 
-@functools.lru_cache(maxsize=20_000)
 def _fold(word: str) -> str:
+    if len(word) > LONGEST_WORD:
+        word = "".join(sign for sign in word if not _is_mark(sign))[:LONGEST_WORD]
+    return _folded(word)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _folded(word: str) -> str:
     word = word.casefold()
     if word.isascii():
         return word
@@ -142,7 +157,7 @@ def _fold(word: str) -> str:
     folded = unicodedata.normalize("NFKC", bare).casefold()
     if not folded.isalnum():
         folded = "".join(sign for sign in folded if sign.isalnum() or sign == "'").strip("'")
-    return folded
+    return folded[:LONGEST_WORD]
 
 
 def _is_mark(sign: str) -> bool:

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from backend.engine.migrate import deploy
+from tests.fixtures import SCHEMA
 from tests.postgres import PostgresServer, temporary_server
-from tests.service.conftest import SCHEMA
 from tests.service.server import Server
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.conftest import Database
+from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 

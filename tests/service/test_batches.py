@@ -15,7 +15,7 @@ from prisma.errors import DataError, UniqueViolationError
 from backend.engine import in_process
 from backend.records import batches
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
-from tests.service.conftest import Database, on_postgresql
+from tests.fixtures import Database, on_postgresql
 from tests.statements import statements
 
 pytestmark = pytest.mark.anyio

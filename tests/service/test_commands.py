@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import Database
+from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.service.conftest import Database
+from tests.fixtures import Database
 from tests.service.server import Server
 
 # What no schema can say: a cursor must be one that an answer gave, a segment ends not before its

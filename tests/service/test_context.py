@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.context.pack import count
+from backend.context.tokens import count
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from backend.http.direct_call import DirectCall
 from backend.main import create_app
-from tests.service.conftest import MakeDatabase, client_of, settings_for
+from tests.fixtures import MakeDatabase, client_of, settings_for
 from tests.service.test_bad_input import BODIES, COLLECTION, JSON, text
 
 pytestmark = pytest.mark.anyio

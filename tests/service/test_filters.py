@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.search import searcher as asking
-from tests.service.conftest import Database
+from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 

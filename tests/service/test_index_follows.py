@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.service.conftest import (
+from tests.fixtures import (
     Database,
 )
 

@@ -14,7 +14,7 @@ from backend.main import create_app
 from backend.search import indexer as indexer
 from backend.search.searcher import SQL
 from backend.text.entry import index_entry
-from tests.service.conftest import Database, client_of, on_postgresql, on_sqlite, settings_for
+from tests.fixtures import Database, client_of, on_postgresql, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio
 

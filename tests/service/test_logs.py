@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from backend.main import create_app
-from tests.service.conftest import Database, client_of, settings_for
+from tests.fixtures import Database, client_of, settings_for
 from tests.service.test_bad_input import COLLECTION, JSON, text
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.conftest import Database, MakeDatabase
+from tests.fixtures import Database, MakeDatabase
 
 pytestmark = pytest.mark.anyio
 

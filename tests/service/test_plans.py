@@ -22,7 +22,7 @@ from backend.records.reader import RELATED
 from backend.records.record import JSON_FORM
 from backend.search import postgresql, sqlite
 from backend.search.candidates import Slot
-from tests.service.conftest import Database, SQLite, on_postgresql
+from tests.fixtures import Database, SQLite, on_postgresql
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.main import create_app
-from tests.service.conftest import Database, client_of, settings_for
+from tests.fixtures import Database, client_of, settings_for
 from tests.service.test_bad_input import COLLECTION, JSON, assert_problem, text
 
 pytestmark = pytest.mark.anyio

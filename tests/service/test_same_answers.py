@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from backend.main import create_app
+from tests.fixtures import client_of, settings_for
 from tests.postgres import PostgresServer
-from tests.service.conftest import client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 

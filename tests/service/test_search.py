@@ -17,7 +17,7 @@ from backend.main import create_app
 from backend.search import candidates as plan
 from backend.search import searcher as asking
 from backend.text.entry import LENGTH_CLASSES, length_class
-from tests.service.conftest import Database, client_of, on_sqlite, settings_for
+from tests.fixtures import Database, client_of, on_sqlite, settings_for
 
 pytestmark = pytest.mark.anyio
 

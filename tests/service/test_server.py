@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.service.conftest import Database
+from tests.fixtures import Database
 from tests.service.server import Server
 from tests.service.test_bad_input import COLLECTION, JSON, assert_problem, text
 

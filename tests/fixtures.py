@@ -23,7 +23,7 @@ from backend.main import create_app
 from backend.search import postgresql, sqlite
 from tests.postgres import PostgresServer
 
-SCHEMA = Path(__file__).parents[2] / "prisma" / "schema.prisma"
+SCHEMA = Path(__file__).parents[1] / "prisma" / "schema.prisma"
 
 
 class SQLite:

@@ -1,0 +1,30 @@
+"""Work on long texts beside the event loop, which meanwhile answers others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+GoOn = Callable[[], bool]
+
+WORTH_A_THREAD = 20_000
+"""Characters of text that are read on the event loop at once: at the slowest, some 40 ms. A thread
+costs 0.1 ms, so it is for more."""
+
+
+class Stopped(Exception):
+    """Nobody waits for the result any more."""
+
+
+async def in_thread(work: Callable[[GoOn], T]) -> T:
+    """`work` asks now and then whether to go on, and raises Stopped if not: a thread cannot be
+    cancelled when its caller leaves."""
+    left = threading.Event()
+    try:
+        return await asyncio.to_thread(work, lambda: not left.is_set())
+    finally:
+        left.set()
