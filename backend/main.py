@@ -14,6 +14,7 @@ from backend.core.lifespan import PlainStartupErrors, lifespan
 from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
+from backend.http.steps.hosts import allowed_hosts
 from backend.routers import context, health, lookup, names, openapi, search, stats, video_analysis
 from backend.services import make_services
 
@@ -28,6 +29,7 @@ class Service(FastAPI):
         return PlainStartupErrors(
             Pipeline(
                 self,
+                hosts=allowed_hosts(settings.allowed_hosts, bound=settings.host),
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
                 calls_directly=self.calls_directly,

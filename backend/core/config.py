@@ -14,6 +14,7 @@ from backend.core.errors import StartupError
 _ORIGIN = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?|\*"
 )
+_HOST = re.compile(r"[a-z0-9.\-_]+|\[[0-9a-f:.]+\]|\*")
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
         description="the origins whose pages may call the service from a browser, separated by "
         "commas or as a JSON list; * for all",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="the Host names that the service answers to, separated by commas or as a JSON "
+        "list; * for all. By default localhost, 127.0.0.1, [::1] and HOST; all if HOST is 0.0.0.0",
+    )
     max_body_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest request body; a larger one is refused with 413"
     )
@@ -63,9 +69,9 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", mode="before")
     @classmethod
-    def _split_origins(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         if not value.lstrip().startswith("["):
@@ -82,6 +88,15 @@ class Settings(BaseSettings):
         for origin in plain:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin such as http://localhost:3000")
+        return plain
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _plain_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple(host.lower() for host in hosts)
+        for host in plain:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is not a Host name, without port, such as example.org")
         return plain
 
 

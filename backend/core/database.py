@@ -11,11 +11,16 @@ from prisma.engine.errors import EngineConnectionError
 from prisma.errors import (
     ClientNotConnectedError,
     DataError,
-    RawQueryError,
     TableNotFoundError,
 )
 
-from backend.core.errors import DatabaseNotReady, DatabaseUnavailable, StartupError
+from backend.core.errors import (
+    DatabaseNotReady,
+    DatabaseUnavailable,
+    ServiceError,
+    StartupError,
+    StorageFull,
+)
 from backend.engine import Provider, in_process
 
 if TYPE_CHECKING:
@@ -33,12 +38,28 @@ AWAY = {
     "P1011",  # TLS
     "P1017",  # connection closed
     "P2024",  # no connection of the pool became free
+    "P2028",  # no transaction began in time, or it took too long
     "P2034",  # write conflict or deadlock
     "P2037",  # too many connections
 }
 """Prisma's codes for what may pass if the caller tries again."""
 
 COLUMN_MISSING = "P2022"
+
+OF_THE_DATABASE = {"P2010", "P2039"}
+"""Prisma's codes for an error that has only the database's own code, in `meta`."""
+
+FULL = {"13", "53100"}
+"""SQLITE_FULL, disk_full."""
+
+CANNOT_STORE = {
+    "8",  # SQLITE_READONLY
+    "10",  # SQLITE_IOERR
+    "25006",  # read_only_sql_transaction
+    "53200",  # out_of_memory
+    "58030",  # io_error
+}
+"""The databases' codes for what an administrator mends while the service runs."""
 
 
 def translated_errors(
@@ -48,25 +69,52 @@ def translated_errors(
     async def translated(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await method(*args, **kwargs)
-        except TableNotFoundError as error:
-            raise DatabaseNotReady from error
-        except DataError as error:
-            if error.code in AWAY:
-                raise DatabaseUnavailable from error
-            if error.code == COLUMN_MISSING or _names_what_is_missing(error):
-                raise DatabaseNotReady from error
+        except Exception as error:
+            first = _first_of(error)
+            translation = _translated(first)
+            if translation is not None:
+                raise translation from first
+            if first is not error:
+                raise first from error
             raise
-        except (EngineConnectionError, ClientNotConnectedError) as error:
-            raise DatabaseUnavailable from error
 
     return translated
 
 
-def _names_what_is_missing(error: DataError) -> bool:
-    """A raw query, such as those of search, met a table, column or index that is not there."""
-    return isinstance(error, RawQueryError) and (
-        not error.meta.keys().isdisjoint(("table", "column")) or "no such index" in str(error)
-    )
+def _first_of(error: Exception) -> Exception:
+    """Tasks that run side by side fail together; the first says why."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _translated(error: Exception) -> ServiceError | None:
+    match error:
+        case TableNotFoundError():
+            return DatabaseNotReady()
+        case DataError() if error.code in AWAY:
+            return DatabaseUnavailable()
+        case DataError() if error.code in OF_THE_DATABASE:
+            return _by_the_databases_code(error)
+        case DataError() if error.code == COLUMN_MISSING:
+            return DatabaseNotReady()
+        case EngineConnectionError() | ClientNotConnectedError():
+            return DatabaseUnavailable()
+    return None
+
+
+def _by_the_databases_code(error: DataError) -> ServiceError | None:
+    code = str(error.meta.get("code", ""))
+    if code.isdigit() and len(code) < 5:  # SQLite's: the lower byte is the kind, the rest details
+        code = str(int(code) & 0xFF)
+    if code in FULL:
+        return StorageFull()
+    if code in CANNOT_STORE:
+        return DatabaseUnavailable("The database cannot be written to at present. Try again later.")
+    # A raw query, such as those of search, met a table, column or index that is not there.
+    if not error.meta.keys().isdisjoint(("table", "column")) or "no such index" in str(error):
+        return DatabaseNotReady()
+    return None
 
 
 class Database:
@@ -106,8 +154,11 @@ class Database:
 
     @translated_errors
     async def check(self) -> None:
-        """Read one record, or none. Raises DatabaseUnavailable or DatabaseNotReady."""
+        """Read one record, or none, and see that SQLite's file is there and can be written to.
+        Raises DatabaseUnavailable or DatabaseNotReady."""
         await self.client.videoanalysis.find_first()
+        if self.provider == "sqlite":
+            await self.client.execute_raw("DELETE FROM video_analysis WHERE 0")
 
 
 def _generated_client() -> type[Prisma]:

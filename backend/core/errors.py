@@ -7,6 +7,7 @@ ServiceError                 answered as a problem document; records/errors.py h
   RequestIncomplete          400, the client went away in the middle of its body
   DatabaseUnavailable        503, with Retry-After
     DatabaseNotReady         503, a table or column is missing
+  StorageFull                507, nothing was written; reading goes on
 StartupError                 the server cannot start; its text is shown to who started it
 """
 
@@ -92,6 +93,15 @@ class DatabaseUnavailable(ServiceError):
 class DatabaseNotReady(DatabaseUnavailable):
     def __init__(self) -> None:
         super().__init__("The database is not ready: its tables are not up to date.")
+
+
+class StorageFull(ServiceError):
+    status = 507
+    kind = "storage-full"
+    title = "Storage full"
+
+    def __init__(self) -> None:
+        super().__init__("The database's disk is full. Nothing was written; reading goes on.")
 
 
 class StartupError(Exception):

@@ -29,6 +29,9 @@ def configure(*, level: str, log_format: Literal["text", "json"]) -> None:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level.upper())
+    if level == "debug":
+        # At debug the generated client logs its datasource, with the password.
+        logging.getLogger("prisma").setLevel(logging.INFO)
     for name in ("uvicorn.error", "uvicorn.asgi"):
         logging.getLogger(name).handlers = []
     # The request log has a line per request already. Without handlers uvicorn writes none.

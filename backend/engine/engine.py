@@ -388,6 +388,7 @@ def _is_connection_trouble(error: DriverError) -> bool:
     """Told by its own code also for raw queries, so that callers know to try again."""
     return error.kind in (
         "DatabaseNotReachable",
+        "DatabaseDoesNotExist",
         "ConnectionClosed",
         "PoolTimeout",
         "SocketTimeout",

@@ -1,11 +1,13 @@
 """Every request passes these steps, in this order. Each step stands in a file of its own.
 
-    1  access_log    request id; the log line, written when the response has ended
-    2  cors          preflight requests answered; the headers that pages of other origins need
-    3  head          HEAD is answered as GET, without the body
-    4  body_limit    413 for a body over the limit
-    5  endpoint      the route is found and its endpoint called: directly, or by FastAPI
-    6  problems      an error of any step becomes a problem document
+    1  access_log         request id; the log line, written when the response has ended
+    2  security_headers   what tells a browser not to guess types
+    3  hosts              421 for a Host name that is not the service's
+    4  cors               preflight requests answered; the headers that pages of other origins need
+    5  head               HEAD is answered as GET, without the body
+    6  body_limit         413 for a body over the limit
+    7  endpoint           the route is found and its endpoint called: directly, or by FastAPI
+    8  problems           an error of any step becomes a problem document
 
 A step takes the Exchange and returns a response, which ends the request, or None. A header that
 every response must carry is added to `Exchange.response_headers`.
@@ -29,6 +31,8 @@ from backend.http.steps import access_log
 from backend.http.steps.body_limit import BodyLimit, BodyRefusal
 from backend.http.steps.cors import Cors
 from backend.http.steps.head import answer_head_as_get
+from backend.http.steps.hosts import AllowedHosts
+from backend.http.steps.security_headers import add_security_headers
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ class Pipeline:
         self,
         app: FastAPI,
         *,
+        hosts: frozenset[bytes] | None,
         origins: Sequence[str],
         max_body_bytes: int,
         calls_directly: bool = True,
@@ -49,6 +54,8 @@ class Pipeline:
         self._app = app
         self._router: ASGIApp = with_exit_stack(app.router)
         self._steps: Sequence[Step] = (
+            add_security_headers,
+            AllowedHosts(hosts),
             Cors(origins),
             answer_head_as_get,
             BodyLimit(max_body_bytes),

@@ -111,9 +111,7 @@ def response_to(error: Exception, scope: Scope, app: FastAPI) -> Problem:
         case ClientDisconnect():
             return problem_of(RequestIncomplete())
     logger.error("Unexpected error", exc_info=error)
-    return Problem(
-        500, "An unexpected error. The log tells more under this response's X-Request-ID."
-    )
+    return Problem(500, UNEXPECTED)
 
 
 def _refused_by_framework(error: HTTPException, scope: Scope, app: FastAPI) -> Problem:

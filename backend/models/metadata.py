@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -45,7 +46,17 @@ def clean_name(value: str) -> str:
         raise PydanticCustomError("blank", "A name is not blank")
     if "\0" in name:
         raise PydanticCustomError("nul_character", "A name has no NUL character")
+    if len(name) > LONGEST_NAME:  # NFC makes up to three characters of one
+        raise PydanticCustomError(
+            "string_too_long", f"A name has at most {LONGEST_NAME} characters, in Unicode's NFC"
+        )
     return name
+
+
+def check_extra_size(extra: Mapping[str, Any]) -> None:
+    """Of what a patch makes of it: each patch has few names, but they add up."""
+    if len(extra) > MOST_EXTRA:
+        raise ValueError(f"extra would have {len(extra)} names; it has at most {MOST_EXTRA}")
 
 
 def _check_date(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from backend.core import cursors
@@ -101,6 +101,7 @@ def _decode(cursor: str, query: str, order: Order) -> Position:
             key = datetime.fromisoformat(key)
             if key.tzinfo is None:
                 raise ValueError
+            key = key.astimezone(UTC)  # OverflowError beyond the years 1 to 9999
     except (ValueError, TypeError, OverflowError) as error:
         raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
     return Position(key, id_)

@@ -127,7 +127,8 @@ async def _replace(writer: Writer, kind: Kind, old: set[str], new: str | None) -
             break
         after = rows[-1].analysisId
         async with asyncio.TaskGroup() as group:
-            for video_id in {row.analysis.videoId for row in rows}:
+            # A video that was deleted between the two queries of this page has none.
+            for video_id in {row.analysis.videoId for row in rows if row.analysis is not None}:
                 group.create_task(change(video_id))
     await getattr(writer.client, kind.model).delete_many(
         where={"name": {"in": sorted(old)}, "videos": {"none": {}}}

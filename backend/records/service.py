@@ -16,7 +16,7 @@ from backend.records.errors import VideoAnalysisNotFound
 from backend.records.filters import ALL, Filters
 from backend.records.reader import Reader
 from backend.records.stats import stats
-from backend.records.writer import Writer
+from backend.records.writer import Changes, Writer
 
 
 class DatabaseService(Database):
@@ -50,7 +50,15 @@ class DatabaseService(Database):
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
-        return await self._writer.change(video_id, patch.changes)
+
+        def edit(record: VideoAnalysis) -> Changes:
+            try:
+                return patch.changes(record)
+            except ValueError as error:
+                reason = FieldError(("body", "extra"), str(error), "too_long")
+                raise InvalidRequest([reason]) from error
+
+        return await self._writer.change(video_id, edit)
 
     @translated_errors
     async def delete_video_analysis(self, video_id: str) -> None:

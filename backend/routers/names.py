@@ -46,7 +46,7 @@ def _add(kind: Kind) -> None:
         summary=f"Rename a {kind.noun} in all videos",
         response_description="The new name, and how many videos have it.",
         operation_id=f"rename_{kind.noun}",
-        responses=problems(400, 404, 409, 413, 415, instance=path),
+        responses=problems(400, 404, 409, 413, 415, 507, instance=path),
     )
     async def rename(name: CurrentName, body: Rename, database: Database) -> NameCount:
         """Refused with 409 where the new name exists already: merge them instead."""
@@ -59,7 +59,7 @@ def _add(kind: Kind) -> None:
         summary=f"Take a {kind.noun} from all videos",
         response_description="No video has it any more.",
         operation_id=f"delete_{kind.noun}",
-        responses=problems(404, instance=path),
+        responses=problems(404, 507, instance=path),
     )
     async def delete(name: CurrentName, database: Database) -> None:
         await database.delete_name(kind, name)
@@ -69,7 +69,7 @@ def _add(kind: Kind) -> None:
         summary=f"Merge several {kind.field} into one",
         response_description="The one name, and how many videos have it.",
         operation_id=f"merge_{kind.field}",
-        responses=problems(400, 404, 413, 415, instance=f"{path}/merge"),
+        responses=problems(400, 404, 413, 415, 507, instance=f"{path}/merge"),
     )
     async def merge(body: Merge, database: Database) -> NameCount:
         """Videos that have several of them have the one once, at the first one's place."""

@@ -111,6 +111,15 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "detail": "The body must be sent as Content-Type: application/json.",
         },
     ),
+    421: (
+        "The Host name is not one of the service's.",
+        {
+            "type": "about:blank",
+            "title": "Misdirected Request",
+            "detail": "The service does not answer to this Host name. The setting ALLOWED_HOSTS "
+            "adds it.",
+        },
+    ),
     422: (
         "The request does not say what it must: each error's place and reason.",
         {
@@ -142,12 +151,21 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "detail": "The database does not answer. Try again shortly.",
         },
     ),
+    507: (
+        "The database's disk is full. Nothing was written.",
+        {
+            "type": TYPE_PREFIX + "storage-full",
+            "title": "Storage full",
+            "detail": "The database's disk is full. Nothing was written; reading goes on.",
+        },
+    ),
 }
 
 
 def problems(*statuses: int, instance: str) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: these problems, and those that every operation can answer."""
-    return {status: _problem(status, instance) for status in sorted({*statuses, 422, 500, 503})}
+    every = {421, 422, 500, 503}
+    return {status: _problem(status, instance) for status in sorted({*statuses, *every})}
 
 
 def merge_patch_body(schema: str) -> dict[str, Any]:

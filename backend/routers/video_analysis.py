@@ -42,7 +42,7 @@ VideoIdInPath = Annotated[VideoId, Path()]
     operation_id="create_video_analysis",
     responses={
         201: {"headers": {"Location": LOCATION}},
-        **problems(400, 409, 413, 415, instance=COLLECTION),
+        **problems(400, 409, 413, 415, 507, instance=COLLECTION),
     },
 )
 async def create_video_analysis(
@@ -108,7 +108,7 @@ async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> Jso
     response_description="The record with its new description and `updated_at`.",
     response_model=VideoAnalysis,
     operation_id="update_video_analysis",
-    responses=problems(400, 404, 413, 415, instance=EXAMPLE),
+    responses=problems(400, 404, 413, 415, 507, instance=EXAMPLE),
 )
 async def update_video_analysis(
     video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
@@ -123,7 +123,7 @@ async def update_video_analysis(
     response_description="The record with its changes and a new `updated_at`.",
     response_model=VideoAnalysis,
     operation_id="patch_video_analysis",
-    responses=problems(400, 404, 413, 415, instance=EXAMPLE),
+    responses=problems(400, 404, 413, 415, 507, instance=EXAMPLE),
     openapi_extra=merge_patch_body("VideoAnalysisPatch"),
 )
 async def patch_video_analysis(
@@ -142,7 +142,7 @@ async def patch_video_analysis(
     summary="Delete the description of a video",
     response_description="It is gone.",
     operation_id="delete_video_analysis",
-    responses=problems(404, instance=EXAMPLE),
+    responses=problems(404, 507, instance=EXAMPLE),
 )
 async def delete_video_analysis(video_id: VideoIdInPath, database: Database) -> None:
     await database.delete_video_analysis(video_id)

@@ -254,7 +254,7 @@ async def test_tricks_in_the_path_reach_nothing(
 ) -> None:
     body = {"description": "changed"} if method == "PUT" else None
     # As bytes: httpx would tidy a string.
-    url = httpx.URL("http://test").copy_with(raw_path=f"/api/video-analysis/{path}".encode())
+    url = httpx.URL("http://localhost").copy_with(raw_path=f"/api/video-analysis/{path}".encode())
     answer = await client.request(method, url, json=body)
     document = assert_problem(answer, status)
     if status == 422:
@@ -297,7 +297,7 @@ async def test_tricks_in_the_path_reach_nothing(
 async def test_a_bad_query_is_refused_by_name(
     client: httpx.AsyncClient, query: str, errors: list[Error]
 ) -> None:
-    url = httpx.URL("http://test").copy_with(raw_path=f"{COLLECTION}?{query}".encode())
+    url = httpx.URL("http://localhost").copy_with(raw_path=f"{COLLECTION}?{query}".encode())
     document = assert_problem(await client.get(url), 422)
     assert [(e["loc"], e["type"]) for e in document["errors"]] == errors
 

@@ -175,7 +175,9 @@ async def test_pages_behind_a_prefix(client: httpx.AsyncClient) -> None:
     transport = client._transport
     assert isinstance(transport, httpx.ASGITransport)
     behind = httpx.ASGITransport(app=transport.app, root_path="/memories")
-    async with httpx.AsyncClient(transport=behind, base_url="http://test/memories") as prefixed:
+    async with httpx.AsyncClient(
+        transport=behind, base_url="http://localhost/memories"
+    ) as prefixed:
         page = (await prefixed.get("/docs")).text
         assert 'src="/memories/docs/assets/swagger/swagger-ui-bundle.js"' in page
         assert "url: '/memories/openapi.json'" in page

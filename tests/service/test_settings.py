@@ -120,3 +120,40 @@ def test_a_server_that_cannot_start_says_why_without_a_traceback(
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [("API.example.org, localhost", ("api.example.org", "localhost")), ('["[::1]"]', ("[::1]",))],
+)
+def test_the_allowed_hosts(
+    monkeypatch: pytest.MonkeyPatch, given: str, hosts: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", given)
+    assert load_settings().allowed_hosts == hosts
+
+
+def test_a_host_with_its_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "example.org:8000")
+    with pytest.raises(StartupError, match="'example.org:8000' is not a Host name"):
+        load_settings()
+
+
+def test_no_log_level_prints_the_password(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "serve"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PORT": "0",
+            "LOG_LEVEL": "debug",
+            "DATABASE_URL": "postgresql://user:a-very-secret-password@127.0.0.1:1/none",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert "127.0.0.1:1" in done.stderr
+    assert "a-very-secret-password" not in done.stdout + done.stderr

@@ -8,6 +8,7 @@ short (`checkpoints.py`).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,8 +55,12 @@ class SQLiteDriver(Driver):
     def __init__(self, settings: SQLiteSettings) -> None:
         self._settings = settings
         self._checkpoints = Checkpoints(self._open_for_checkpoints)
-        self._writer = Writer(self._open_writing, self._execute_on, self._checkpoints.changed)
+        self._writer = Writer(
+            self._open_writing, self._execute_on, self._raise_if_replaced, self._checkpoints.changed
+        )
         self._readers: Readers | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that was opened."""
         self._is_open = False
 
     async def connect(self) -> None:
@@ -128,7 +133,17 @@ class SQLiteDriver(Driver):
     def _open_writing(self) -> sqlite3.Connection:
         log = ("journal_mode = WAL", f"wal_autocheckpoint = {LONGEST_LOG}")
         in_file = self._settings.path is not None
-        return self._open(*(log if in_file else ()), self._synchronous, "foreign_keys = ON")
+        connection = self._open(*(log if in_file else ()), self._synchronous, "foreign_keys = ON")
+        self._file = _identity(self._settings.path) if self._settings.path else None
+        return connection
+
+    def _raise_if_replaced(self) -> None:
+        """A file that was deleted or replaced is written to as before, and all of that is lost when
+        it is closed."""
+        path = self._settings.path
+        if path is not None and _identity(path) != self._file:
+            gone = f"{path} (deleted or replaced since it was opened; restart the service)"
+            raise DriverError("DatabaseDoesNotExist", db=gone)
 
     def _open_reading(self) -> sqlite3.Connection:
         return self._open("query_only = ON", f"cache_size = -{_READER_CACHE_KIB}")
@@ -167,6 +182,14 @@ class SQLiteDriver(Driver):
 
     def _execute_on(self, connection: sqlite3.Connection) -> Execute:
         return partial(_execute, connection, self._settings.timestamp_format)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _execute(

@@ -90,16 +90,19 @@ class _Order(_Job):
 
 
 class Writer:
-    """The thread. `open_connection`, `execute` and, after each transaction, `changed` run in it."""
+    """The thread. `open_connection`, `execute`, `check` before each transaction and `changed` after
+    it run in it. `check` raises DriverError where nothing must be written."""
 
     def __init__(
         self,
         open_connection: Callable[[], sqlite3.Connection],
         execute: Callable[[sqlite3.Connection], Execute],
+        check: Callable[[], None],
         changed: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._open_connection = open_connection
         self._make_execute = execute
+        self._check = check
         self._changed = changed
         self._queue: queue.SimpleQueue[_Job | Session | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -187,9 +190,38 @@ class Writer:
             if not isinstance(last, _Job):
                 break
             jobs.append(last)
-        _write(jobs, worker)
+        self._write(jobs, worker)
         self._changed(worker.connection)
         return self._queue.get() if isinstance(last, _Job) else last
+
+    def _write(self, jobs: Sequence[_Job], worker: Worker) -> None:
+        """Run each job, commit them all, and tell their tasks."""
+        connection = worker.connection
+        jobs = [job for job in jobs if not job.abandoned]
+        if not jobs:
+            return
+        try:
+            self._check()
+            _do(connection, "BEGIN IMMEDIATE")
+        except DriverError as error:
+            for job in jobs:
+                job.error = error
+            _deliver(jobs)
+            return
+        try:
+            _write_in_transaction(jobs, worker)
+        except BaseException as error:  # noqa: BLE001  its task raises it
+            if connection.in_transaction:
+                _do(connection, "ROLLBACK")
+            if len(jobs) == 1:
+                jobs[0].error = jobs[0].error or error
+            else:
+                # One spoilt it for all (a deferred constraint, a full disk): each by itself.
+                for job in jobs:
+                    job.error = job.result = None
+                    self._write([job], worker)
+                return
+        _deliver(jobs)
 
     def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
@@ -197,6 +229,7 @@ class Writer:
         if session.opened.abandoned:
             return
         try:
+            self._check()
             _do(connection, "BEGIN IMMEDIATE")
         except DriverError as error:
             session.opened.error = error
@@ -228,35 +261,6 @@ class Writer:
                 except DriverError as error:
                     order.error = error
             _deliver([order])
-
-
-def _write(jobs: Sequence[_Job], worker: Worker) -> None:
-    """Run each job, commit them all, and tell their tasks."""
-    connection = worker.connection
-    jobs = [job for job in jobs if not job.abandoned]
-    if not jobs:
-        return
-    try:
-        _do(connection, "BEGIN IMMEDIATE")
-    except DriverError as error:
-        for job in jobs:
-            job.error = error
-        _deliver(jobs)
-        return
-    try:
-        _write_in_transaction(jobs, worker)
-    except BaseException as error:  # noqa: BLE001  its task raises it
-        if connection.in_transaction:
-            _do(connection, "ROLLBACK")
-        if len(jobs) == 1:
-            jobs[0].error = jobs[0].error or error
-        else:
-            # One of them spoilt it for all (a deferred constraint, a full disk): each by itself.
-            for job in jobs:
-                job.error = job.result = None
-                _write([job], worker)
-            return
-    _deliver(jobs)
 
 
 class _RolledBackError(Exception):
