@@ -135,7 +135,7 @@ def test_the_allowed_hosts(
 
 def test_a_host_with_its_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", "example.org:8000")
-    with pytest.raises(StartupError, match="'example.org:8000' is not a Host name"):
+    with pytest.raises(StartupError, match="is not a Host name"):
         load_settings()
 
 
