@@ -1,25 +1,169 @@
-"""uvicorn's HTTP/1.1 protocol, whose answers leave in one piece.
+"""uvicorn's HTTP/1.1 protocol, with limits on what a connection may take, and responses that leave
+in one piece.
 
-uvicorn writes an answer's headers and its body apart, and each is a call of the system and a
+uvicorn writes a response's headers and its body apart, and each is a call of the system and a
 packet. Here what is written within one turn of the event loop is sent together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from backend.http.problems import MEDIA_TYPE
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of the request line and the headers: more than any browser sends. The parser keeps them."""
+MAX_TARGET_BYTES = 16 * 1024
+"""Of the path and query: room for a cursor, which has up to 8,000 characters, and filters."""
+HEAD_SECONDS = 10.0
+"""From the connection, or a request's first byte, to the end of its headers."""
+BODY_SECONDS = 30.0
+"""Without a byte of a body that is not whole."""
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1024 * 1024
+"""After a refusal so much is still read, and dropped: to close while something is unread resets the
+connection, and the refusal is lost on its way."""
+_LOOK_EVERY = 1.0
+
 
 class HttpProtocol(HttpToolsProtocol):
+    _gathering: _Gathering
+    _look: asyncio.TimerHandle | None = None
+    _head_since: float | None = None
+    """Since when the headers of a request, or its first byte, are awaited; None: they are here."""
+    _head_bytes = 0
+    _body_since = 0.0
+    """When the last part of a body came."""
+    _refusal: tuple[int, str] | None = None
+    """Status and detail; the parser is stopped by an exception, which does not say so itself."""
+
+    _dropped: int | None = None
+    """Bytes that came after a refusal."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._gathering = _Gathering(transport, self.loop)
         super().connection_made(self._gathering)  # type: ignore[arg-type]
+        self._head_since = self.loop.time()
+        self._look = self.loop.call_later(_LOOK_EVERY, self._look_at_the_clock)
 
-    def eof_received(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._dropped is not None:
+            self._dropped += len(data)
+            if self._dropped > LINGER_BYTES:
+                self.transport.close()
+            return
+        if self._head_since is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_since is not None and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, f"The headers may have at most {MAX_HEAD_BYTES} bytes.")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """True: the client has shut its sending side, and its request, which is whole, is still to
+        be answered."""
         self._gathering.send()  # the event loop closes the transport after this
-        super().eof_received()
+        cycle = self.cycle
+        if self._dropped is not None or cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
+
+    # Of the parser
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_since is None:
+            self._head_since = self.loop.time()
+            self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._stop(414, f"The path and query may have at most {MAX_TARGET_BYTES} bytes.")
+
+    def on_headers_complete(self) -> None:
+        self._head_since = None
+        if self._head_bytes > MAX_HEAD_BYTES:  # what came with it may be the body's
+            head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if head > MAX_HEAD_BYTES:
+                self._stop(431, f"The headers may have at most {MAX_HEAD_BYTES} bytes.")
+        self._head_bytes = 0
+        self._body_since = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_since = self.loop.time()
+        super().on_body(body)
+
+    # Refusals
+
+    def send_400_response(self, msg: str) -> None:
+        """Called when the parser has failed, or was stopped."""
+        self._refuse(*(self._refusal or (400, msg)))
+
+    def _stop(self, status: int, detail: str) -> None:
+        self._refusal = (status, detail)
+        raise ValueError(detail)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        if self.transport.is_closing() or self._dropped is not None:
+            return
+        self._dropped = 0
+        if self.cycle is None or self.cycle.response_complete:
+            self._write_problem(status, detail)
+        elif not self.cycle.response_started:
+            # The endpoint still waits for the body; its own response would come second.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._write_problem(status, detail)
+        self._gathering.send()
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _write_problem(self, status: int, detail: str) -> None:
+        title = HTTPStatus(status).phrase
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        body = json.dumps(problem, separators=(",", ":")).encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
+            b"x-content-type-options: nosniff\r\nconnection: close\r\n\r\n%b"
+            % (status, title.encode(), MEDIA_TYPE.encode(), len(body), body)
+        )
+
+    def _look_at_the_clock(self) -> None:
+        """Once a second for each connection: a timer for each request would cost more."""
+        now = self.loop.time()
+        if (
+            self._dropped is None and not self.flow.read_paused
+        ):  # while we do not read, the client need not send
+            cycle = self.cycle
+            if self._head_since is not None:
+                # Between two requests uvicorn's own timeout closes the connection.
+                if now - self._head_since <= HEAD_SECONDS:
+                    pass
+                elif self._head_bytes == 0:  # a browser opens connections in advance
+                    self.transport.close()
+                else:
+                    self._refuse(408, f"The headers must come within {HEAD_SECONDS:.0f} seconds.")
+            elif (
+                cycle is not None
+                and cycle.more_body
+                and not cycle.response_complete
+                and now - self._body_since > BODY_SECONDS
+            ):
+                self._refuse(408, f"No part of the body came for {BODY_SECONDS:.0f} seconds.")
+        if not self.transport.is_closing():
+            self._look = self.loop.call_later(_LOOK_EVERY, self._look_at_the_clock)
 
 
 class _Gathering:

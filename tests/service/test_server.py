@@ -136,8 +136,8 @@ async def test_a_client_that_leaves_after_its_request(server: Server, database: 
         await client.post(COLLECTION, json={"video_id": "v", "description": "old"})
         body = json.dumps({"description": "new " * 10_000}).encode()
         request = (
-            b"PUT /api/video-analysis/v HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%s"
+            b"PUT /api/video-analysis/v HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
         ) % (len(body), body)
         for cut in (0, 1, len(request) - 1, len(request) // 2, len(request)):
             with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -168,7 +168,9 @@ def exchange(server: Server, data: bytes) -> bytes:
         return answer
 
 
-POST = b"POST /api/video-analysis/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = (
+    b"POST /api/video-analysis/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+)
 
 
 GARBAGE = [
@@ -176,17 +178,17 @@ GARBAGE = [
     b"garbage\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100,
     b"GET / HTTP/9.9\r\n\r\n",
-    b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /api/video-analysis/\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /a b c HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET  HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\n: empty\r\n\r\n",
-    b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /api/video-analysis/\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /a b c HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET http://x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n: empty\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    b"CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     POST + b"Content-Length: -1\r\n\r\n",
     POST + b"Content-Length: 1e3\r\n\r\n",
     POST + b"Content-Length: " + b"9" * 100 + b"\r\n\r\n",
@@ -215,7 +217,7 @@ def test_garbage_on_the_socket(server: Server, database: Database) -> None:
 def test_an_answer_arrives_in_one_piece(server: Server, database: Database) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         for _ in range(20):
-            connection.sendall(b"GET /api/test/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /api/test/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             headers, _, body = connection.recv(65536).partition(b"\r\n\r\n")
             assert headers.startswith(b"HTTP/1.1 200")
             assert json.loads(body)["status"] == "ok"
@@ -223,7 +225,7 @@ def test_an_answer_arrives_in_one_piece(server: Server, database: Database) -> N
 
 def test_requests_in_a_row_are_answered_in_their_order(server: Server, database: Database) -> None:
     asked = b"".join(
-        b"GET /api/video-analysis/v%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
+        b"GET /api/video-analysis/v%d HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
         % (number, b"Connection: close\r\n" if number == 49 else b"")
         for number in range(50)
     )
