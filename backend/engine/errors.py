@@ -124,7 +124,14 @@ _RENDERERS: dict[str, tuple[str, Renderer]] = {
             f"credentials for `{_given(f, 'user')}` are not valid"
         ),
     ),
-    "DatabaseNotReachable": ("P1001", lambda f: f"Can't reach database server{_address(f)}"),
+    "DatabaseNotReachable": (
+        "P1001",
+        lambda f: (
+            f"Can't open the database file `{f['file']}`: {f['reason']}"
+            if "file" in f
+            else f"Can't reach database server{_address(f)}"
+        ),
+    ),
     "DatabaseDoesNotExist": (
         "P1003",
         lambda f: f"Database `{_given(f, 'db')}` does not exist on the database server",

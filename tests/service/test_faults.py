@@ -6,14 +6,19 @@ import asyncio
 import base64
 import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from backend.core import cursors
+from backend.core.errors import StartupError
+from backend.engine.errors import EngineError
+from backend.engine.migrate import deploy
 from backend.main import create_app
-from tests.fixtures import Database, SQLite, client_of, on_sqlite, settings_for
+from tests.fixtures import SCHEMA, Database, SQLite, client_of, on_sqlite, settings_for
+from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +47,47 @@ async def test_a_file_that_is_gone_takes_no_writes(own_database: SQLite, fault: 
         ):
             assert response.status_code == 503
             assert response.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"This is no database. " * 50, "file is not a database"), (None, "unable to open")],
+)
+async def test_a_file_that_cannot_be_opened_is_named(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "odd.db"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    app = create_app(settings_for(f"file:{path}"))
+    with pytest.raises(StartupError) as raised:
+        await app.state.database.connect()
+    assert str(path) in str(raised.value)
+    assert reason in str(raised.value)
+    assert "server" not in str(raised.value)
+
+
+async def test_a_database_of_another_encoding_is_refused_by_the_migration(
+    postgres_server: PostgresServer,
+) -> None:
+    name = "latin1_database"
+    postgres_server.psql(f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+    with pytest.raises(EngineError, match="has the encoding LATIN1"):
+        await deploy(SCHEMA, postgres_server.url(name), log=lambda _: None)
+    postgres_server.drop_database(name)
+
+
+async def test_a_separator_in_a_text_separates_nothing(client: httpx.AsyncClient) -> None:
+    odd = "a\x1eb\nc"
+    body = {**BODY, "tags": [odd], "segments": [{"start": 0.0, "end": 1.0, "text": odd}]}
+    await client.post(COLLECTION, json=body)
+    await client.post(COLLECTION, json={**body, "video_id": "w"})
+    page = (await client.get(COLLECTION)).json()["analyses"]
+    assert [(each["tags"], each["segments"]) for each in page] == [
+        (body["tags"], body["segments"])
+    ] * 2
 
 
 @on_sqlite

@@ -171,14 +171,26 @@ class SQLiteDriver(Driver):
                 check_same_thread=False,
             )
         except sqlite3.Error as error:
-            raise translate(error) from error
+            raise self._naming_the_file(error) from error
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
         except sqlite3.Error as error:
             connection.close()
-            raise translate(error) from error
+            raise self._naming_the_file(error) from error
         return connection
+
+    def _naming_the_file(self, error: sqlite3.Error) -> DriverError:
+        found = translate(error)
+        if found.kind != "DatabaseNotReachable":
+            return found
+        return DriverError(
+            found.kind,
+            original_code=found.original_code,
+            original_message=found.original_message,
+            file=str(self._settings.path),
+            reason=str(error),
+        )
 
     def _execute_on(self, connection: sqlite3.Connection) -> Execute:
         return partial(_execute, connection, self._settings.timestamp_format)

@@ -51,6 +51,15 @@ class PostgresqlDatabase(Database):
     async def connect(self) -> None:
         """Raises EngineError (P1000, P1001, P1003, P1010, P1011)."""
         self._connection = await connect(self.settings, folder=self.folder)
+        encoding = self._connection.get_settings().server_encoding
+        if encoding != "UTF8":
+            await self.close()
+            raise EngineError(
+                None,
+                f"The database `{self.settings.database}` has the encoding {encoding}, which "
+                "cannot hold every text. Make one with: CREATE DATABASE name ENCODING 'UTF8' "
+                "TEMPLATE template0",
+            )
         if self.schema != "public" and not await self._has_schema():
             await self.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.schema)}")
 
