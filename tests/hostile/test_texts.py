@@ -81,9 +81,11 @@ async def test_a_query_of_any_shape(client: httpx.AsyncClient, shape: str) -> No
 
 async def test_records_with_very_many_segments_that_match(client: httpx.AsyncClient) -> None:
     segments = [{"start": at, "end": at + 1, "text": f"zebra {at}"} for at in range(2_000)]
-    for number in range(100):
-        body = {"video_id": f"v{number}", "description": "A zebra.", "segments": segments}
-        assert (await client.post(COLLECTION, json=body)).status_code == 201
+    body = {"description": "A zebra.", "segments": segments}
+    stored = await asyncio.gather(
+        *(client.post(COLLECTION, json={**body, "video_id": f"v{at}"}) for at in range(100))
+    )
+    assert {response.status_code for response in stored} == {201}
     async with watched():
         found = await client.get("/api/search", params={"q": "zebra", "limit": 100})
     assert len(found.json()["results"]) == 100

@@ -14,27 +14,35 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 OPERATIONS = {
-    "create_video_analysis": ("post", "/api/video-analysis/", {201, 400, 409, 413, 415}),
+    "create_video_analysis": ("post", "/api/video-analysis/", {201, 400, 409, 413, 415, 507}),
     "list_video_analyses": ("get", "/api/video-analysis/", {200}),
     "get_video_analysis": ("get", "/api/video-analysis/{video_id}", {200, 404}),
-    "update_video_analysis": ("put", "/api/video-analysis/{video_id}", {200, 400, 404, 413, 415}),
-    "patch_video_analysis": ("patch", "/api/video-analysis/{video_id}", {200, 400, 404, 413, 415}),
+    "update_video_analysis": (
+        "put",
+        "/api/video-analysis/{video_id}",
+        {200, 400, 404, 413, 415, 507},
+    ),
+    "patch_video_analysis": (
+        "patch",
+        "/api/video-analysis/{video_id}",
+        {200, 400, 404, 413, 415, 507},
+    ),
     "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
     "search": ("get", "/api/search", {200}),
     "list_tags": ("get", "/api/tags", {200}),
-    "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415}),
-    "delete_tag": ("delete", "/api/tags", {204, 404}),
-    "merge_tags": ("post", "/api/tags/merge", {200, 400, 404, 413, 415}),
+    "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
+    "delete_tag": ("delete", "/api/tags", {204, 404, 507}),
+    "merge_tags": ("post", "/api/tags/merge", {200, 400, 404, 413, 415, 507}),
     "list_people": ("get", "/api/people", {200}),
-    "rename_person": ("patch", "/api/people", {200, 400, 404, 409, 413, 415}),
-    "delete_person": ("delete", "/api/people", {204, 404}),
-    "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415}),
+    "rename_person": ("patch", "/api/people", {200, 400, 404, 409, 413, 415, 507}),
+    "delete_person": ("delete", "/api/people", {204, 404, 507}),
+    "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415, 507}),
     "context": ("post", "/api/context", {200, 400, 413, 415}),
     "stats": ("get", "/api/stats", {200}),
-    "delete_video_analysis": ("delete", "/api/video-analysis/{video_id}", {204, 404}),
+    "delete_video_analysis": ("delete", "/api/video-analysis/{video_id}", {204, 404, 507}),
     "health": ("get", "/api/test/health", {200}),
 }
-EVERYWHERE = {422, 500, 503}
+EVERYWHERE = {421, 422, 500, 503}
 
 
 @pytest.fixture
