@@ -127,7 +127,7 @@ def _ends_that_fit(text: str, room: int, goes_on: GoOn) -> list[int]:
     """Where the sentences end that have together no more tokens than `room`."""
     ends = []
     for start, end in _sentences(text):
-        room -= count(text[start:end], most=room, goes_on=goes_on) if room > 0 else 1
+        room -= count(text[start:end], most=room, goes_on=goes_on)
         if room < 0:
             break
         ends.append(end)

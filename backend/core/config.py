@@ -85,19 +85,20 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         plain = tuple(origin.lower().removesuffix("/") for origin in origins)
-        for origin in plain:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is not an origin such as http://localhost:3000")
-        return plain
+        return _matching(plain, _ORIGIN, "an origin such as http://localhost:3000")
 
     @field_validator("allowed_hosts")
     @classmethod
     def _plain_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         plain = tuple(host.lower() for host in hosts)
-        for host in plain:
-            if not _HOST.fullmatch(host):
-                raise ValueError(f"{host!r} is not a Host name, without port, such as example.org")
-        return plain
+        return _matching(plain, _HOST, "a Host name, without port, such as example.org")
+
+
+def _matching(values: tuple[str, ...], pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
+    for value in values:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+    return values
 
 
 def load_settings() -> Settings:

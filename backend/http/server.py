@@ -8,13 +8,13 @@ packet. Here what is written within one turn of the event loop is sent together.
 from __future__ import annotations
 
 import asyncio
-import json
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from backend.http.problems import MEDIA_TYPE
+from backend.http.problems import MEDIA_TYPE, Problem
+from backend.http.steps.security_headers import NO_SNIFFING
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and the headers: more than any browser sends. The parser keeps them."""
@@ -132,12 +132,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _write_problem(self, status: int, detail: str) -> None:
         title = HTTPStatus(status).phrase
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-        body = json.dumps(problem, separators=(",", ":")).encode()
+        problem = Problem(status, detail)
+        del problem.document["instance"]  # a head that was refused has no path that could be named
+        body = problem.render(None)
         self.transport.write(
             b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
-            b"x-content-type-options: nosniff\r\nconnection: close\r\n\r\n%b"
-            % (status, title.encode(), MEDIA_TYPE.encode(), len(body), body)
+            b"%b: %b\r\nconnection: close\r\n\r\n%b"
+            % (status, title.encode(), MEDIA_TYPE.encode(), len(body), *NO_SNIFFING, body)
         )
 
     def _look_at_the_clock(self) -> None:

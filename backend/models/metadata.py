@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -51,12 +50,6 @@ def clean_name(value: str) -> str:
             "string_too_long", f"A name has at most {LONGEST_NAME} characters, in Unicode's NFC"
         )
     return name
-
-
-def check_extra_size(extra: Mapping[str, Any]) -> None:
-    """Of what a patch makes of it: each patch has few names, but they add up."""
-    if len(extra) > MOST_EXTRA:
-        raise ValueError(f"extra would have {len(extra)} names; it has at most {MOST_EXTRA}")
 
 
 def _check_date(value: Any) -> Any:

@@ -34,7 +34,6 @@ from backend.models.metadata import (
     Segments,
     Tags,
     Title,
-    check_extra_size,
 )
 
 # Without a lookahead, which not every reader of JSON Schema knows: any string of these
@@ -159,18 +158,14 @@ class VideoAnalysisPatch(_Body):
         return self
 
     def changes(self, record: VideoAnalysis) -> dict[str, Any]:
-        """The fields of `record` that this patch gives, and what they become.
-
-        Raises ValueError where `extra` would be larger than POST allows."""
+        """The fields of `record` that this patch gives, and what they become."""
         values = {name: getattr(self, name) for name in self.model_fields_set}
         for name in ("people", "tags", "segments"):
             if name in values:
                 values[name] = values[name] or []
         if "extra" in values:
             merged = {**record.extra, **(self.extra or {})} if self.extra is not None else {}
-            extra = {key: value for key, value in merged.items() if value is not None}
-            check_extra_size(extra)
-            values["extra"] = extra
+            values["extra"] = {key: value for key, value in merged.items() if value is not None}
         return values
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.core.database import Database, translated_errors
 from backend.core.errors import FieldError, InvalidRequest
+from backend.models.metadata import MOST_EXTRA
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, VideoAnalysisPatch
 from backend.models.stats import Stats
@@ -52,11 +53,12 @@ class DatabaseService(Database):
             self._check_length(patch.description)
 
         def edit(record: VideoAnalysis) -> Changes:
-            try:
-                return patch.changes(record)
-            except ValueError as error:
-                reason = FieldError(("body", "extra"), str(error), "too_long")
-                raise InvalidRequest([reason]) from error
+            changes = patch.changes(record)
+            # Each patch has few names, but they add up.
+            if (number := len(changes.get("extra", ()))) > MOST_EXTRA:
+                reason = f"extra would have {number} names; it has at most {MOST_EXTRA}"
+                raise InvalidRequest([FieldError(("body", "extra"), reason, "too_long")])
+            return changes
 
         return await self._writer.change(video_id, edit)
 

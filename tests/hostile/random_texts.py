@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.hostile.test_texts import COLLECTION, DESCRIPTIONS, IDEOGRAPHS, MARKS
+from tests.hostile.test_texts import DESCRIPTIONS, IDEOGRAPHS, MARKS
 from tests.hostile.watch import watched
+from tests.service.test_bad_input import COLLECTION
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.hostile.watch import watched
+from tests.service.test_bad_input import COLLECTION
 
 pytestmark = pytest.mark.anyio
 
-COLLECTION = "/api/video-analysis/"
 LONGEST = 65_000
 
 

@@ -19,10 +19,10 @@ from backend.engine.migrate import deploy
 from backend.main import create_app
 from tests.fixtures import SCHEMA, Database, SQLite, client_of, on_sqlite, settings_for
 from tests.postgres import PostgresServer
+from tests.service.test_bad_input import COLLECTION
 
 pytestmark = pytest.mark.anyio
 
-COLLECTION = "/api/video-analysis/"
 BODY = {"video_id": "v", "description": "A zebra."}
 
 

@@ -42,5 +42,4 @@ class AllowedHosts:
         return Problem(
             421,
             "The service does not answer to this Host name. The setting ALLOWED_HOSTS adds it.",
-            title="Misdirected Request",
         )

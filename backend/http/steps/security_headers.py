@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backend.http.exchange import Exchange
 
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 def add_security_headers(exchange: Exchange) -> None:
-    exchange.response_headers.append(_NO_SNIFFING)
+    exchange.response_headers.append(NO_SNIFFING)

@@ -201,8 +201,7 @@ class Writer:
         if not jobs:
             return
         try:
-            self._check()
-            _do(connection, "BEGIN IMMEDIATE")
+            self._begin(connection)
         except DriverError as error:
             for job in jobs:
                 job.error = error
@@ -223,14 +222,17 @@ class Writer:
                 return
         _deliver(jobs)
 
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        self._check()
+        _do(connection, "BEGIN IMMEDIATE")
+
     def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
         connection = worker.connection
         if session.opened.abandoned:
             return
         try:
-            self._check()
-            _do(connection, "BEGIN IMMEDIATE")
+            self._begin(connection)
         except DriverError as error:
             session.opened.error = error
             _deliver([session.opened])
