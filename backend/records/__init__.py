@@ -7,6 +7,7 @@ record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on
 filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
+renames.py      a name replaced in all videos by one transaction
 stats.py        what is stored, in numbers
 errors.py       what is refused
 """
@@ -16,9 +17,9 @@ from __future__ import annotations
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .listing import Order, total
-from .names import PEOPLE, TAGS, Kind
 from .reader import Reader
 from .record import FACETS, RELATIONS, RecordJson, index_entry_of, record_of, stored_record_json
+from .renames import PEOPLE, TAGS, Kind
 from .service import DatabaseService
 
 __all__ = [

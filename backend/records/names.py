@@ -1,47 +1,19 @@
-"""The tags, or the people, of all videos together.
-
-Renaming, merging and deleting change the videos one by one, each with its entry of the search
-index in one transaction. Whoever is interrupted asks again: what is done stays done.
-"""
+"""The tags, or the people, of all videos together. Renaming, merging and deleting change all videos
+in one transaction (renames.py)."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from backend.core import cursors
 from backend.models.names import NameCount, NamePage
-from backend.models.schemas import VideoAnalysis
-from backend.records.errors import NameExists, NameNotFound, VideoAnalysisNotFound
+from backend.records.errors import NameNotFound
 from backend.records.filter_sql import Conditions
 from backend.records.reader import Reader
+from backend.records.renames import Kind, Replacement
 from backend.records.writer import Writer
-
-AT_ONCE = 8
-_CHUNK = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    field: Literal["tags", "people"]
-    """Of a record."""
-    noun: str
-    model: str
-    """In the client: the names."""
-    relation: str
-    """In the client: which video has which name."""
-    column: str
-    table: str
-    name_column: str
-
-
-TAGS = Kind("tags", "tag", "tag", "videotag", "tagName", "video_tag", "tag_name")
-PEOPLE = Kind(
-    "people", "person", "person", "videoperson", "personName", "video_person", "person_name"
-)
 
 
 async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) -> NamePage:
@@ -74,65 +46,33 @@ async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) ->
 
 async def rename(writer: Writer, kind: Kind, name: str, new: str) -> NameCount:
     """Raises NameNotFound, NameExists."""
-    if await count(writer, kind, name) == 0:
-        raise NameNotFound(kind.noun, name)
-    if new != name:
-        if await count(writer, kind, new):
-            raise NameExists(kind.noun, new)
-        await _replace(writer, kind, {name}, new)
-    return NameCount(name=new, count=await count(writer, kind, new))
+    if new == name:
+        found = await count(writer, kind, name)
+        if not found:
+            raise NameNotFound(kind.noun, name)
+    else:
+        found = await writer.replace(Replacement(kind, frozenset({name}), new, is_new=True))
+    return NameCount(name=new, count=found)
 
 
 async def merge(writer: Writer, kind: Kind, names: Collection[str], into: str) -> NameCount:
     """Raises NameNotFound."""
-    for name in names:
-        if name != into and await count(writer, kind, name) == 0:
-            raise NameNotFound(kind.noun, name)
-    await _replace(writer, kind, {*names} - {into}, into)
-    return NameCount(name=into, count=await count(writer, kind, into))
+    old = frozenset(names) - {into}
+    if old:
+        found = await writer.replace(Replacement(kind, old, into))
+    else:
+        found = await count(writer, kind, into)
+    return NameCount(name=into, count=found)
 
 
 async def delete(writer: Writer, kind: Kind, name: str) -> None:
     """Raises NameNotFound."""
-    if await count(writer, kind, name) == 0:
-        raise NameNotFound(kind.noun, name)
-    await _replace(writer, kind, {name}, None)
+    await writer.replace(Replacement(kind, frozenset({name}), None))
 
 
 async def count(writer: Writer, kind: Kind, name: str) -> int:
     found: int = await getattr(writer.client, kind.relation).count(where={kind.column: name})
     return found
-
-
-async def _replace(writer: Writer, kind: Kind, old: set[str], new: str | None) -> None:
-    def edit(record: VideoAnalysis) -> dict[str, Any]:
-        names = [new if name in old else name for name in getattr(record, kind.field)]
-        return {kind.field: list(dict.fromkeys(name for name in names if name is not None))}
-
-    async def change(video_id: str) -> None:
-        async with at_once:
-            with contextlib.suppress(VideoAnalysisNotFound):
-                await writer.change(video_id, edit)
-
-    at_once = asyncio.Semaphore(AT_ONCE)
-    after = ""
-    while True:
-        rows = await getattr(writer.client, kind.relation).find_many(
-            where={kind.column: {"in": sorted(old)}, "analysisId": {"gt": after}},
-            include={"analysis": True},
-            order={"analysisId": "asc"},
-            take=_CHUNK,
-        )
-        if not rows:
-            break
-        after = rows[-1].analysisId
-        async with asyncio.TaskGroup() as group:
-            # A video that was deleted between the two queries of this page has none.
-            for video_id in {row.analysis.videoId for row in rows if row.analysis is not None}:
-                group.create_task(change(video_id))
-    await getattr(writer.client, kind.model).delete_many(
-        where={"name": {"in": sorted(old)}, "videos": {"none": {}}}
-    )
 
 
 def _decode(cursor: str, purpose: str) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from backend.records import record as records
 from backend.records.errors import VideoAnalysisNotFound
 from backend.records.filters import ALL, Filters
 from backend.records.reader import Reader
+from backend.records.renames import Kind
 from backend.records.stats import stats
 from backend.records.writer import Changes, Writer
 
@@ -100,19 +101,19 @@ class DatabaseService(Database):
         }
 
     @translated_errors
-    async def list_names(self, kind: names.Kind, *, limit: int, cursor: str | None) -> NamePage:
+    async def list_names(self, kind: Kind, *, limit: int, cursor: str | None) -> NamePage:
         return await names.page(self.reader, kind, limit=limit, cursor=cursor)
 
     @translated_errors
-    async def rename(self, kind: names.Kind, name: str, new: str) -> NameCount:
+    async def rename(self, kind: Kind, name: str, new: str) -> NameCount:
         return await names.rename(self._writer, kind, name, new)
 
     @translated_errors
-    async def merge(self, kind: names.Kind, names_: Sequence[str], into: str) -> NameCount:
+    async def merge(self, kind: Kind, names_: Sequence[str], into: str) -> NameCount:
         return await names.merge(self._writer, kind, names_, into)
 
     @translated_errors
-    async def delete_name(self, kind: names.Kind, name: str) -> None:
+    async def delete_name(self, kind: Kind, name: str) -> None:
         await names.delete(self._writer, kind, name)
 
     @translated_errors

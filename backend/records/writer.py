@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import count
+from time import monotonic
+from typing import Any
 
-from prisma.errors import ForeignKeyViolationError, UniqueViolationError
+from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
 from backend.core.errors import DatabaseUnavailable
 from backend.core.threads import WORTH_A_THREAD
@@ -26,15 +28,13 @@ from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from backend.records.errors import VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.reader import Reader
-
-if TYPE_CHECKING:
-    from prisma import Prisma
-
-T = TypeVar("T")
+from backend.records.renames import PEOPLE, TAGS, Renames, Replacement, replace
 
 ATTEMPTS = 60
+_NAMING_ATTEMPTS = 10
 _UNGUARDED_AFTER = 3
 _MILLISECOND = timedelta(milliseconds=1)
+_DEADLOCK = "P2034"
 
 Changes = Mapping[str, Any]
 """Fields of VideoAnalysis and their new values."""
@@ -65,6 +65,7 @@ class Delete:
 
 
 Mutation = Create | Update | Delete
+"""Of one record; a Replacement changes all that have a name."""
 
 
 class Writer:
@@ -78,26 +79,36 @@ class Writer:
         # SQLite's writer batches by itself.
         batches = reader.provider == "postgresql"
         self._updates = BatchedUpdates(self.client) if batches else None
+        self._renames = Renames()
 
     async def create(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
         """The record as it is answered. Raises VideoAnalysisExists."""
-        id_, moment = cuid(), now()
-        row: Any = {
-            "id": id_,
-            "videoId": analysis.video_id,
-            "description": analysis.description,
-            "createdAt": moment,
-            "updatedAt": moment,
-            "hasRelations": _has_relations(analysis),
-            "searchTerms": await _index_entry_of(analysis),
-            **records.plain_columns(
-                {name: getattr(analysis, name) for name in analysis.model_fields_set}
-            ),
-        }
-        try:
-            await self.write(Create(analysis, row))
-        except UniqueViolationError as error:
-            raise VideoAnalysisExists(analysis.video_id) from error
+        id_, moment, started = cuid(), now(), monotonic()
+        for attempt in count():
+            names = await self._names(analysis.__dict__, started)
+            if names:
+                analysis = analysis.model_copy(update=names)
+            row: Any = {
+                "id": id_,
+                "videoId": analysis.video_id,
+                "description": analysis.description,
+                "createdAt": moment,
+                "updatedAt": moment,
+                "hasRelations": _has_relations(analysis),
+                "searchTerms": await _index_entry_of(analysis),
+                **records.plain_columns(
+                    {name: getattr(analysis, name) for name in analysis.model_fields_set}
+                ),
+            }
+            try:
+                await self.write(Create(analysis, row))
+            except UniqueViolationError as error:
+                raise VideoAnalysisExists(analysis.video_id) from error
+            except ForeignKeyViolationError:
+                if not names or attempt == _NAMING_ATTEMPTS:
+                    raise
+                continue  # one of its names was renamed or deleted just now
+            break
         return records.record_json(analysis, id_=id_, created_at=moment, updated_at=moment)
 
     async def change(
@@ -106,13 +117,15 @@ class Writer:
         """Read a record, ask `edit` what to change, and write that.
 
         Raises VideoAnalysisNotFound."""
-        unmatched = None
+        unmatched, started = None, monotonic()
         for attempt in range(ATTEMPTS):
             found = await self._reader.find(video_id)
             if found is None:
                 raise VideoAnalysisNotFound(video_id)
             read = records.record_of(found)
             changes = edit(read)
+            names = await self._names(changes, started)
+            changes = {**changes, **names}
             moment = max(now(), read.updated_at + _MILLISECOND)
             changed = read.model_copy(update={**changes, "updated_at": moment})
             where: Any = {"id": read.id}
@@ -120,9 +133,13 @@ class Writer:
             if unmatched != read.updated_at or attempt < _UNGUARDED_AFTER:
                 where["updatedAt"] = read.updated_at
             columns = await _columns(changed, changes)
-            if await self.write(Update(changed, columns, where, changes)):
-                return changed
-            unmatched = read.updated_at
+            try:
+                if await self.write(Update(changed, columns, where, changes)):
+                    return changed
+                unmatched = read.updated_at
+            except DataError as error:
+                if not names or not _comes_from_a_rename(error) or attempt >= _NAMING_ATTEMPTS:
+                    raise
             await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
         raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
@@ -131,8 +148,23 @@ class Writer:
         if not await self.write(Delete(video_id)):
             raise VideoAnalysisNotFound(video_id)
 
+    async def replace(self, replacement: Replacement) -> int:
+        """How many videos have the new name then. Raises NameNotFound, NameExists."""
+        async with self._renames.running(replacement):
+            for attempt in range(ATTEMPTS):
+                try:
+                    found = await replace(self.client, self._reader.provider, replacement)
+                except DataError as error:
+                    if error.code != _DEADLOCK or attempt == ATTEMPTS - 1:
+                        raise
+                else:
+                    break
+        self._on_write()
+        return found
+
     async def write(self, mutation: Mutation) -> bool:
-        """Whether there was such a record, and it is changed now. All changes of records pass here.
+        """Whether there was such a record, and it is changed now. All changes of one record pass
+        here.
 
         Those that come at the same time and that one statement can write share it (batches.py).
         Raises what the client raises."""
@@ -160,14 +192,10 @@ class Writer:
             **dict(record),
         )
 
-        async def write() -> None:
-            await _name_all(self.client, made.tags, made.people)
-            batch = self.client.batch_()
-            batch.videoanalysis.create(row)
-            _insert_relations(batch, made, records.RELATIONS)
-            await batch.commit()
-
-        await _while_names_last(write)
+        batch = self.client.batch_()
+        batch.videoanalysis.create(row)
+        _insert_relations(batch, made, records.RELATIONS)
+        await batch.commit()
 
     async def _update(self, mutation: Update) -> bool:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
@@ -178,19 +206,30 @@ class Writer:
                 return await self._updates.update(DescriptionUpdate(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
-        async def write() -> bool:
-            await _name_all(self.client, changes.get("tags", ()), changes.get("people", ()))
-            async with self.client.tx() as transaction:
-                if await transaction.videoanalysis.update_many(columns, where) != 1:
-                    return False
-                batch = transaction.batch_()
-                for name in relations:
-                    _ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
-                _insert_relations(batch, mutation.record, relations)
-                await batch.commit()
-            return True
+        async with self.client.tx() as transaction:
+            if await transaction.videoanalysis.update_many(columns, where) != 1:
+                return False
+            batch = transaction.batch_()
+            for name in relations:
+                _ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
+            _insert_relations(batch, mutation.record, relations)
+            await batch.commit()
+        return True
 
-        return await _while_names_last(write)
+    async def _names(self, values: Mapping[str, Any], since: float) -> dict[str, list[str]]:
+        """The tags and people of `values`, those anew that were renamed meanwhile. Each has its row
+        then, for others to see."""
+        named = [kind for kind in (TAGS, PEOPLE) if values.get(kind.field)]
+        found: dict[str, list[str]] = {}
+        for kind in named:
+            names: list[str] = values[kind.field]
+            while True:
+                names = await self._renames.current(kind.field, names, since)
+                await _make_rows(getattr(self.client, kind.model), names)
+                if names == await self._renames.current(kind.field, names, since):
+                    break
+            found[kind.field] = names
+        return found
 
 
 async def _index_entry_of(record: records.Described) -> str:
@@ -208,6 +247,11 @@ async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
     columns["searchTerms"] = await _index_entry_of(changed)
     columns["updatedAt"] = changed.updated_at
     return columns
+
+
+def _comes_from_a_rename(error: DataError) -> bool:
+    """Of a name that the write uses: it is gone, or both waited for each other."""
+    return isinstance(error, ForeignKeyViolationError) or error.code == _DEADLOCK
 
 
 def _has_relations(record: records.Described) -> bool:
@@ -232,28 +276,11 @@ _ROWS: dict[str, tuple[Callable[[Any], Any], Callable[[VideoAnalysis], list[dict
 }
 
 
-async def _name_all(client: Prisma, tags: Iterable[str], people: Iterable[str]) -> None:
-    """Make the rows of those tags and people that there are not yet."""
-    await _name(client.tag, tags)
-    await _name(client.person, people)
-
-
-async def _name(actions: Any, names: Iterable[str]) -> None:
+async def _make_rows(actions: Any, names: Iterable[str]) -> None:
+    """Of those tags, or people, that have none yet."""
     unique = sorted(set(names))
-    if not unique:
-        return
     known = {row.name for row in await actions.find_many(where={"name": {"in": unique}})}
     for name in unique:
         if name not in known:
             with contextlib.suppress(UniqueViolationError):  # somebody else just made it
                 await actions.create({"name": name})
-
-
-async def _while_names_last(write: Callable[[], Awaitable[T]]) -> T:
-    """Write again where somebody deleted a tag or a person between naming and using it."""
-    for _ in range(5):
-        try:
-            return await write()
-        except ForeignKeyViolationError:
-            continue
-    return await write()

@@ -9,7 +9,7 @@ spelling.py     words that a misspelt or unfinished one may mean
 snippets.py     where the words stand in the text
 results.py      what was found, as it is answered
 indexer.py      applies the queue of changed records to the index
-reindex.py      the same for records that other programs wrote
+entries.py      what the index is to hold of a record, made anew
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A write puts the video_ids that it changed into a queue (search_queue), by trigg
 transaction. The index applies many entries at a time, which costs a fraction of applying each by
 itself: beside the requests, after some writes or when nothing more is written, and before a search
 is answered, so that it finds what was written before it. Entries are applied and removed by one
-transaction; a process that dies on the way leaves both as they were.
+transaction; a process that dies on the way leaves both as they were. Where a write has marked a
+record's entry as one to be made anew, that is done first.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import logging
 import math
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from prisma import Prisma
+from backend.records import Reader
+from backend.search.entries import make_marked_entries
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +28,11 @@ sqlite.py)."""
 
 
 class Indexer:
-    """`sql` is the module of the client's database: sqlite.py or postgresql.py."""
+    """`sql` is the module of the reader's database: sqlite.py or postgresql.py."""
 
-    def __init__(self, client: Prisma, sql: ModuleType) -> None:
-        self._client = client
+    def __init__(self, reader: Reader, sql: ModuleType) -> None:
+        self._reader = reader
+        self._client = reader.client
         self._sql = sql
         self._writes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -49,6 +51,14 @@ class Indexer:
         if await self.pending():
             # Shared with others, who want it still when this caller has left.
             await asyncio.shield(self._apply_soon())
+
+    async def is_behind(self) -> bool:
+        """Whether there are fewer entries than records, those counted that are still in the queue.
+        What others left there is applied soon, and the index tidied."""
+        waiting = await self.pending()
+        self.record_written()
+        totals: Any = await self._client.query_first('SELECT "documents" FROM "search_total"')
+        return int(totals["documents"]) + waiting < await self._client.videoanalysis.count()
 
     def record_written(self) -> None:
         """A record was written, or may have been."""
@@ -95,6 +105,7 @@ class Indexer:
         if running is not None:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
+        await make_marked_entries(self._reader, self._sql)
         for _ in range(math.ceil(await self.pending() / self._sql.MAX_APPLIED)):
             await self._run(self._sql.APPLY_QUEUE)
 

@@ -24,18 +24,22 @@ _PENDING = (
 """The entries of the queue that are not applied yet. They are looked for from where the last
 applying ended: before that is nothing but what it removed, which PostgreSQL vacuums much later."""
 
-PENDING = f'SELECT count(*) AS "pending" {_PENDING}'
+_MARKED = """FROM "video_analysis" WHERE "search_terms" = ''"""
+
+PENDING = f'SELECT (SELECT count(*) {_PENDING}) + (SELECT count(*) {_MARKED}) AS "pending"'
+"""How many entries of the queue are not applied, and how many are first to be made."""
 
 # For a list that the planner knows it would plan anew each time.
 _ASKED = "ANY (ARRAY(SELECT unnest(string_to_array($1, ' '))))"
 
 OPENING = (
-    f'SELECT "documents", "length", EXISTS (SELECT 1 {_PENDING}) AS "pending",'
+    f'SELECT "documents", "length", EXISTS (SELECT 1 {_PENDING}) OR EXISTS (SELECT 1'
+    f' {_MARKED}) AS "pending",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
     f' WHERE t."term" = {_ASKED} AND t."documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""The totals, FREQUENCIES (`known`, as JSON), and whether the queue must be applied first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether the index must catch up first."""
 
 FREQUENCIES = (
     f'SELECT "term", "documents" FROM "search_term" WHERE "term" = {_ASKED} AND "documents" > 0'
@@ -141,7 +145,7 @@ APPLY_QUEUE = (
         ) AS old ON true
         LEFT JOIN LATERAL (
             SELECT "search_terms" FROM "video_analysis" AS v
-            WHERE v."video_id" = t."video_id" AND v."search_terms" IS NOT NULL OFFSET 0
+            WHERE v."video_id" = t."video_id" AND v."search_terms" <> '' OFFSET 0
         ) AS new ON true
     ), removed AS (
         DELETE FROM "search_document" WHERE "video_id" = ANY (ARRAY(
@@ -174,6 +178,33 @@ APPLY_QUEUE = (
     """,
 )
 """One transaction."""
+
+
+# Making entries anew (see entries.py)
+
+_WHAT_IS_TO_BE_READ = (
+    'SELECT "id", "updated_at"::text AS "stamp", length("description") + coalesce('
+    '(SELECT sum(length("text")) FROM "segment" WHERE "analysis_id" = v."id"), 0) AS "characters"'
+    ' FROM "video_analysis" AS v WHERE'
+)
+
+MARKED = f"""{_WHAT_IS_TO_BE_READ} "search_terms" = '' ORDER BY "id" LIMIT $1"""
+"""So many records whose entry is to be made anew. `stamp` tells when each was last changed."""
+
+FOLLOWING = f'{_WHAT_IS_TO_BE_READ} "id" > $1 ORDER BY "id" LIMIT $2'
+"""Of all records, so many from an id on."""
+
+STORE_ENTRIES = (
+    'UPDATE "video_analysis" SET "search_terms" = made.value ->> 2'
+    ' FROM json_array_elements($1::json) AS made WHERE "id" = made.value ->> 0'
+    ' AND "updated_at"::text = made.value ->> 1'
+)
+"""JSON: [id, stamp, entry] of each. Those that were changed since keep what they have."""
+
+NO_ENTRY = (
+    'UPDATE "video_analysis" SET "search_terms" = NULL WHERE "id" = $1 AND "updated_at"::text = $2'
+)
+"""Of this id and stamp."""
 
 
 async def tidy(client: Prisma) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from backend.core.database import translated_errors
 from backend.records import ALL, DatabaseService, Filters
 from backend.search.bm25 import Hit
+from backend.search.entries import make_all_entries
 from backend.search.indexer import Indexer
-from backend.search.reindex import is_behind, reindex
 from backend.search.searcher import SQL, Search
 
 
@@ -16,9 +16,8 @@ class SearchService:
     """The search index of `database`, kept up while that is connected."""
 
     def __init__(self, database: DatabaseService) -> None:
-        self._client = database.client
         self._reader = database.reader
-        self._indexer = Indexer(database.client, SQL[database.provider])
+        self._indexer = Indexer(database.reader, SQL[database.provider])
         self._search = Search(database.reader, self._indexer)
         database.after_write(self._indexer.record_written)
         database.before_disconnect(self._indexer.stop)
@@ -37,11 +36,11 @@ class SearchService:
     @translated_errors
     async def reindex(self) -> int:
         """How many records were indexed."""
-        number = await reindex(self._reader)
+        number = await make_all_entries(self._reader, SQL[self._reader.provider])
         await self._indexer.catch_up()
         return number
 
     @translated_errors
     async def is_behind(self) -> bool:
         """Whether records were written by other programs, which search does not know."""
-        return await is_behind(self._client, self._indexer)
+        return await self._indexer.is_behind()

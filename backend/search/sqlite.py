@@ -16,16 +16,19 @@ from backend.search.candidates import Formula, Slot
 if TYPE_CHECKING:
     from prisma import Prisma
 
-PENDING = 'SELECT count(*) AS "pending" FROM "search_queue"'
-"""How many entries of the queue are not applied."""
+_MARKED = """FROM "video_analysis" WHERE "search_terms" = ''"""
+
+PENDING = f'SELECT (SELECT count(*) FROM "search_queue") + (SELECT count(*) {_MARKED}) AS "pending"'
+"""How many entries of the queue are not applied, and how many are first to be made."""
 
 OPENING = (
-    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_queue") AS "pending",'
+    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_queue") OR EXISTS (SELECT 1'
+    f' {_MARKED}) AS "pending",'
     ' (SELECT json_group_object("term", "documents") FROM "search_term"'
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
     ' FROM "search_total"'
 )
-"""The totals, FREQUENCIES (`known`, as JSON), and whether the queue must be applied first."""
+"""The totals, FREQUENCIES (`known`, as JSON), and whether the index must catch up first."""
 
 FREQUENCIES = (
     'SELECT "term", "documents" FROM "search_term"'
@@ -123,11 +126,38 @@ APPLY_QUEUE = (
     ' substr("entry", "end" + 1) FROM ('
     'SELECT "video_id", "search_terms" AS "entry",'
     ' instr("search_terms" || char(10), char(10)) AS "end"'
-    f' FROM "video_analysis" WHERE "video_id" IN ({_CLAIMED}) AND "search_terms" IS NOT NULL)',
+    f' FROM "video_analysis" WHERE "video_id" IN ({_CLAIMED}) AND "search_terms" <> \'\')',
     _count_terms("count(*)"),
     f'DELETE FROM "search_queue" WHERE "id" IN (SELECT "id" {_FIRST})',
 )
 """One transaction. The index itself follows search_document by triggers."""
+
+# Making entries anew (see entries.py)
+
+_WHAT_IS_TO_BE_READ = (
+    'SELECT "id", CAST("updated_at" AS TEXT) AS "stamp", length("description") + coalesce('
+    '(SELECT sum(length("text")) FROM "segment" WHERE "analysis_id" = v."id"), 0) AS "characters"'
+    ' FROM "video_analysis" AS v WHERE'
+)
+
+MARKED = f"""{_WHAT_IS_TO_BE_READ} "search_terms" = '' ORDER BY "id" LIMIT ?"""
+"""So many records whose entry is to be made anew. `stamp` tells when each was last changed."""
+
+FOLLOWING = f'{_WHAT_IS_TO_BE_READ} "id" > ? ORDER BY "id" LIMIT ?'
+"""Of all records, so many from an id on."""
+
+STORE_ENTRIES = (
+    'UPDATE "video_analysis" SET "search_terms" = json_extract(made.value, \'$[2]\')'
+    " FROM json_each(?) AS made WHERE video_analysis.id = json_extract(made.value, '$[0]')"
+    " AND CAST(\"updated_at\" AS TEXT) = json_extract(made.value, '$[1]')"
+)
+"""JSON: [id, stamp, entry] of each. Those that were changed since keep what they have."""
+
+NO_ENTRY = (
+    'UPDATE "video_analysis" SET "search_terms" = NULL'
+    ' WHERE "id" = ? AND CAST("updated_at" AS TEXT) = ?'
+)
+"""Of this id and stamp."""
 
 _PARTS = (
     'SELECT max("pages") AS "largest", sum("pages") AS "pages" FROM'

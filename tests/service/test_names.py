@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +148,107 @@ async def test_statistics(client: httpx.AsyncClient) -> None:
     nothing = (await client.get("/api/stats", params={"mood": "none"})).json()
     assert (nothing["total"], nothing["per_day"]) == (0, [])
     assert nothing["description_length"]["average"] is None
+
+
+BROKEN_AT_V3 = {
+    "sqlite": """
+        CREATE TRIGGER broken BEFORE UPDATE ON video_analysis WHEN NEW.video_id = 'v3'
+        BEGIN SELECT RAISE(ABORT, 'broken'); END
+    """,
+    "postgresql": """
+        CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'broken'; END $$;
+        CREATE TRIGGER broken BEFORE UPDATE ON video_analysis
+            FOR EACH ROW WHEN (NEW.video_id = 'v3') EXECUTE FUNCTION broken()
+    """,
+}
+MENDED = {"sqlite": "DROP TRIGGER broken", "postgresql": "DROP FUNCTION broken CASCADE"}
+
+
+@pytest.mark.usefixtures("videos")
+async def test_a_rename_that_fails_half_way_changes_nothing(
+    client: httpx.AsyncClient, kind: str, database: Database, request: pytest.FixtureRequest
+) -> None:
+    before = (await client.get("/api/video-analysis/")).json()
+    database.execute(BROKEN_AT_V3[database.provider])
+    request.addfinalizer(lambda: database.execute(MENDED[database.provider]))
+    path = f"/api/{kind}"
+    renamed = client.patch(path, params={"name": "zebra"}, json={"name": "quagga"})
+    merged = client.post(f"{path}/merge", json={"names": ["zebra", "Ape"], "into": "quagga"})
+    for call in (renamed, merged, client.delete(path, params={"name": "zebra"})):
+        assert (await call).status_code == 500
+        assert (await client.get("/api/video-analysis/")).json() == before
+    assert await found(client, "zebra") == ["v1", "v2", "v3"]
+    assert "quagga" not in await names_of(client, kind)
+
+
+async def test_what_is_written_beside_a_rename_has_the_new_name(
+    client: httpx.AsyncClient, kind: str
+) -> None:
+    """Each request begins before the rename has ended, and has the new name when both have."""
+    path = f"/api/{kind}"
+    for video in range(20):
+        await post(client, f"old{video}", **{kind: ["zebra", "Ape"]})
+        await post(client, f"patched{video}")
+
+    async def patch(video: int) -> None:
+        answer = await client.patch(
+            f"/api/video-analysis/patched{video}", json={kind: ["gnu", "zebra"]}
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def describe(video: int) -> None:
+        answer = await client.put(
+            f"/api/video-analysis/old{video}", json={"description": f"new{video}text"}
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def rename() -> None:
+        answer = await client.patch(path, params={"name": "zebra"}, json={"name": "quagga"})
+        assert answer.status_code == 200, answer.text
+
+    def some(numbers: range) -> list[Any]:
+        return [
+            call
+            for number in numbers
+            for call in (
+                post(client, f"new{number}", **{kind: ["zebra"]}),
+                patch(number),
+                describe(number),
+            )
+        ]
+
+    await asyncio.gather(*some(range(10)), rename(), *some(range(10, 20)))
+    assert await names_of(client, kind) == {"quagga": 60, "Ape": 20, "gnu": 20}
+    for video in range(20):
+        assert await of(client, kind, f"new{video}") == ["quagga"]
+        assert await of(client, kind, f"patched{video}") == ["gnu", "quagga"]
+        assert await of(client, kind, f"old{video}") == ["quagga", "Ape"]
+        assert await found(client, f"new{video}text") == [f"old{video}"]
+    assert await found(client, "zebra") == []
+    answer = await client.get("/api/search", params={"q": "quagga", "limit": 100})
+    assert answer.json()["count"] == 60
+
+
+async def test_names_that_are_renamed_to_each_other(client: httpx.AsyncClient, kind: str) -> None:
+    for video in range(10):
+        await post(client, f"v{video}", **{kind: ["gnu", "yak", "emu"]})
+
+    async def rename(old: str, new: str) -> int:
+        path = f"/api/{kind}"
+        answer = await client.patch(path, params={"name": old}, json={"name": new})
+        return answer.status_code
+
+    async def merge(into: str, *names: str) -> int:
+        answer = await client.post(f"/api/{kind}/merge", json={"names": names, "into": into})
+        return answer.status_code
+
+    calls = [rename("gnu", "ape"), rename("ape", "gnu"), merge("yak", "emu")]
+    calls += [merge("emu", "yak"), merge("ape", "emu")]
+    assert {*await asyncio.gather(*calls)} <= {200, 404, 409}
+    counts = await names_of(client, kind)
+    assert set(counts.values()) == {10}
+    for video in range(10):
+        names = await of(client, kind, f"v{video}")
+        assert sorted(names) == sorted(counts)
+        assert await found(client, names[0]) == sorted(f"v{number}" for number in range(10))

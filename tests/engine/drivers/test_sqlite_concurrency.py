@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,35 @@ async def test_a_write_that_is_cancelled_while_it_waits_does_not_happen(
         await asyncio.gather(*waiting, return_exceptions=True)
         await db.everything.create({"text": "last"})
     assert stored(sqlite_file, "SELECT text FROM everything") == [("0",), ("last",)]
+
+
+async def test_the_wait_for_a_locked_file_counts_from_when_a_write_is_asked_for(
+    everything: Any, sqlite_file: Path
+) -> None:
+    """And not anew for each that waits in front of it."""
+    url = f"file:{sqlite_file}?socket_timeout=1"
+    client = in_process(everything.Prisma)(datasource={"url": url})
+    await client.connect()
+
+    async def transact() -> None:
+        async with client.tx(max_wait=timedelta(seconds=60)) as tx:
+            await tx.everything.create({"text": "never"})
+
+    async def timed(write: Awaitable[Any]) -> float:
+        started = time.monotonic()
+        with pytest.raises(Exception, match=r"P1008|did not respond|timed out"):
+            await write
+        return time.monotonic() - started
+
+    try:
+        with locked(sqlite_file):
+            waits = [timed(transact()) for _ in range(8)]
+            waits += [timed(client.everything.create({"text": "never"})) for _ in range(8)]
+            assert max(await asyncio.gather(*waits)) < 4  # of 9, each after the other
+        await client.everything.create({"text": "kept"})
+    finally:
+        await client.disconnect()
+    assert stored(sqlite_file, "SELECT text FROM everything") == [("kept",)]
 
 
 async def test_a_cancelled_transaction_is_rolled_back(db: Any) -> None:

@@ -43,7 +43,7 @@ class SQLiteSettings:
     """None: a database in memory, gone when it is closed."""
     readers: int = 4
     busy_timeout: float = 5.0
-    """Seconds to wait for another process that writes."""
+    """Seconds that a write waits for another process that writes, in all."""
     synchronous: Literal["full", "normal", "off"] = "full"
     timestamp_format: values.TimestampFormat = "iso8601"
 
@@ -56,7 +56,11 @@ class SQLiteDriver(Driver):
         self._settings = settings
         self._checkpoints = Checkpoints(self._open_for_checkpoints)
         self._writer = Writer(
-            self._open_writing, self._execute_on, self._raise_if_replaced, self._checkpoints.changed
+            self._open_writing,
+            self._execute_on,
+            self._raise_if_replaced,
+            self._checkpoints.changed,
+            settings.busy_timeout,
         )
         self._readers: Readers | None = None
         self._file: tuple[int, int] | None = None

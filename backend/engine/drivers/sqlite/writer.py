@@ -15,6 +15,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from ...errors import DriverError
@@ -36,6 +37,7 @@ class _Job:
 
     def __init__(self, start: Start = _nothing) -> None:
         self.start = start
+        self.queued = monotonic()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.abandoned = False
@@ -91,7 +93,8 @@ class _Order(_Job):
 
 class Writer:
     """The thread. `open_connection`, `execute`, `check` before each transaction and `changed` after
-    it run in it. `check` raises DriverError where nothing must be written."""
+    it run in it. `check` raises DriverError where nothing must be written. `busy_timeout`: seconds
+    that a write waits in all, its place in the queue included, for another process that writes."""
 
     def __init__(
         self,
@@ -99,11 +102,15 @@ class Writer:
         execute: Callable[[sqlite3.Connection], Execute],
         check: Callable[[], None],
         changed: Callable[[sqlite3.Connection], None],
+        busy_timeout: float,
     ) -> None:
         self._open_connection = open_connection
         self._make_execute = execute
         self._check = check
         self._changed = changed
+        self._busy_timeout = busy_timeout
+        self._wait = busy_timeout
+        """What the connection waits at present."""
         self._queue: queue.SimpleQueue[_Job | Session | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._session: Session | None = None
@@ -197,15 +204,8 @@ class Writer:
     def _write(self, jobs: Sequence[_Job], worker: Worker) -> None:
         """Run each job, commit them all, and tell their tasks."""
         connection = worker.connection
-        jobs = [job for job in jobs if not job.abandoned]
+        jobs = self._begin(jobs, connection)
         if not jobs:
-            return
-        try:
-            self._begin(connection)
-        except DriverError as error:
-            for job in jobs:
-                job.error = error
-            _deliver(jobs)
             return
         try:
             _write_in_transaction(jobs, worker)
@@ -222,20 +222,36 @@ class Writer:
                 return
         _deliver(jobs)
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        self._check()
-        _do(connection, "BEGIN IMMEDIATE")
+    def _begin(self, jobs: Sequence[_Job], connection: sqlite3.Connection) -> Sequence[_Job]:
+        """Those whose transaction has begun. The others, which is all or those whose time is over,
+        are told why not."""
+        while jobs := [job for job in jobs if not job.abandoned]:
+            try:
+                self._check()
+                self._wait_until(min(job.queued for job in jobs) + self._busy_timeout, connection)
+                _do(connection, "BEGIN IMMEDIATE")
+                break
+            except DriverError as error:
+                latest = monotonic() - self._busy_timeout
+                busy = error.kind == "SocketTimeout"
+                refused = [job for job in jobs if not busy or job.queued <= latest]
+                for job in refused:
+                    job.error = error
+                _deliver(refused)
+                jobs = [job for job in jobs if job.error is None]
+        return jobs
+
+    def _wait_until(self, moment: float, connection: sqlite3.Connection) -> None:
+        """For the file, at most so long. Told only where it differs: mostly nobody has waited."""
+        wait = max(round(moment - monotonic(), 1), 0.0)
+        if wait != self._wait:
+            self._wait = wait
+            connection.execute(f"PRAGMA busy_timeout = {wait * 1000:.0f}")
 
     def _serve(self, session: Session, worker: Worker) -> None:
         """One interactive transaction, from BEGIN to COMMIT or ROLLBACK."""
         connection = worker.connection
-        if session.opened.abandoned:
-            return
-        try:
-            self._begin(connection)
-        except DriverError as error:
-            session.opened.error = error
-            _deliver([session.opened])
+        if not self._begin([session.opened], connection):
             return
         self._session = session
         try:

@@ -113,10 +113,15 @@ ALTER TABLE "segment" ADD CONSTRAINT "segment_analysis_id_fkey" FOREIGN KEY ("an
 --     <number of words> <term> <term> ... <term of the length>
 --     {"tags": [...], "people": [...], "location": [...], "event_type": [...]}
 --
+-- or nothing ('') where it is to be made anew, which the service does before the next search. NULL: search does
+-- not know the record.
+--
 -- The index is brought up to date for many records at once, which costs a fraction of keeping it row by row. A
 -- record's own transaction puts its video_id into search_queue, by triggers, whoever writes it. The service
 -- applies the queue to search_document, which is the index (backend/search/indexer.py): beside its requests,
 -- and before it answers a search.
+
+CREATE INDEX "video_analysis_search_entry_to_make" ON "video_analysis"("id") WHERE "search_terms" = '';
 
 -- PostgreSQL vacuums deleted rows much later, and until then whoever looks for the first entries goes through all
 -- that were there. So an entry says which transaction left it, and search_total.applied_before says where to begin.

@@ -97,10 +97,15 @@ CREATE INDEX "video_analysis_event_type_created_at_id_idx" ON "video_analysis"("
 --     <number of words> <term> <term> ... <term of the length>
 --     {"tags": [...], "people": [...], "location": [...], "event_type": [...]}
 --
+-- or nothing ('') where it is to be made anew, which the service does before the next search. NULL: search does
+-- not know the record.
+--
 -- The index is brought up to date for many records at once, which costs a fraction of keeping it row by row. A
 -- record's own transaction puts its video_id into search_queue, by triggers, whoever writes it. The service
 -- applies the queue to search_document, which is the index (backend/search/indexer.py): beside its requests,
 -- and before it answers a search.
+
+CREATE INDEX "video_analysis_search_entry_to_make" ON "video_analysis"("id") WHERE "search_terms" = '';
 
 CREATE TABLE "search_queue" ("id" INTEGER PRIMARY KEY, "video_id" TEXT NOT NULL);
 

@@ -1,0 +1,180 @@
+"""A tag or a person replaced in all videos, by one transaction; and who writes it meanwhile.
+
+The videos' entries of the search index are not made in that transaction, which would hold up other
+writers for as long as it takes to read every text: it marks them, and the index makes them anew
+before the next search (search/reindex.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from backend.engine import Provider, now
+from backend.records.errors import NameExists, NameNotFound
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+ENTRY_TO_MAKE = ""
+"""What `searchTerms` is of a record whose entry is to be made anew."""
+
+_TIMEOUT = timedelta(minutes=10)
+"""Of the transaction: 100,000 videos that have the name take some seconds."""
+_MOST_REMEMBERED = 1_000
+
+NameField = Literal["tags", "people"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    field: NameField
+    """Of a record."""
+    noun: str
+    model: str
+    """In the client: the names."""
+    relation: str
+    """In the client: which video has which name."""
+    column: str
+    names: str
+    """Table of the names."""
+    table: str
+    """Table of which video has which name."""
+    name_column: str
+
+
+TAGS = Kind("tags", "tag", "tag", "videotag", "tagName", "tag", "video_tag", "tag_name")
+PEOPLE = Kind(
+    "people", "person", "person", "videoperson", "personName", "person", "video_person",
+    "person_name",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    kind: Kind
+    old: frozenset[str]
+    """Each is the name of some video, or NameNotFound is raised."""
+    new: str | None
+    """None: the names are taken away."""
+    is_new: bool = False
+    """NameExists is raised where a video has the new name already."""
+
+
+async def replace(client: Prisma, provider: Provider, replacement: Replacement) -> int:
+    """How many videos have the new name then. Raises NameNotFound, NameExists."""
+    kind, new = replacement.kind, replacement.new
+    old = sorted(replacement.old)
+    async with client.tx(timeout=_TIMEOUT) as transaction:
+        if provider == "postgresql":
+            await _lock(transaction, kind, old, new)
+        relation = getattr(transaction, kind.relation)
+        for name in old:
+            if not await relation.count(where={kind.column: name}, take=1):
+                raise NameNotFound(kind.noun, name)
+        if replacement.is_new and await relation.count(where={kind.column: new}, take=1):
+            raise NameExists(kind.noun, str(new))
+        await _mark_videos(transaction, kind, old)
+        if new is not None:
+            await _put_in_place(transaction, provider, kind, old, new)
+        # With the names go what videos still have of them.
+        await getattr(transaction, kind.model).delete_many({"name": {"in": old}})
+        found: int = await relation.count(where={kind.column: new}) if new is not None else 0
+        return found
+
+
+async def _lock(transaction: Prisma, kind: Kind, old: Sequence[str], new: str | None) -> None:
+    """The videos first, as whoever changes a video does; then the names, so that no other video is
+    given them from then on. Who waits for a name finds it gone (ForeignKeyViolationError)."""
+    await transaction.query_first(
+        "SELECT count(*) FROM (SELECT 1 FROM video_analysis WHERE id IN"
+        f" (SELECT analysis_id FROM {kind.table} WHERE {kind.name_column} = ANY ($1::text[]))"
+        " ORDER BY id FOR UPDATE) AS locked",
+        old,
+    )
+    await transaction.query_first(
+        f"SELECT count(*) FROM (SELECT 1 FROM {kind.names} WHERE name = ANY ($1::text[])"
+        " ORDER BY name FOR UPDATE) AS locked",
+        old if new is None else [*old, new],
+    )
+
+
+async def _mark_videos(transaction: Prisma, kind: Kind, old: Sequence[str]) -> None:
+    """As changed, later than ever before: whoever has read one of them before cannot write it."""
+    where: Any = {kind.field: {"some": {kind.column: {"in": old}}}}
+    last = await transaction.videoanalysis.find_first(where=where, order={"updatedAt": "desc"})
+    assert last is not None
+    moment = max(now(), last.updatedAt + timedelta(milliseconds=1))
+    changes: Any = {"searchTerms": ENTRY_TO_MAKE, "updatedAt": moment}
+    await transaction.videoanalysis.update_many(changes, where)
+
+
+async def _put_in_place(
+    transaction: Prisma, provider: Provider, kind: Kind, old: Sequence[str], new: str
+) -> None:
+    """A video that has several of the names keeps the first one's place."""
+    sign = "?" if provider == "sqlite" else "$"
+    names = ", ".join(f"{sign}{number}" for number in range(1, len(old) + 2))
+    await transaction.execute_raw(
+        f"INSERT INTO {kind.names} (name) VALUES ({sign}1) ON CONFLICT DO NOTHING", new
+    )
+    await transaction.execute_raw(
+        f"DELETE FROM {kind.table} WHERE {kind.name_column} IN ({names}) AND EXISTS ("
+        f"SELECT 1 FROM {kind.table} AS other WHERE other.analysis_id = {kind.table}.analysis_id"
+        f" AND other.{kind.name_column} IN ({names}) AND (other.position, other.{kind.name_column})"
+        f" < ({kind.table}.position, {kind.table}.{kind.name_column}))",
+        *old,
+        new,
+    )
+    await getattr(transaction, kind.relation).update_many(
+        {kind.column: new}, {kind.column: {"in": old}}
+    )
+
+
+class _Renamed(NamedTuple):
+    at: float
+    field: NameField
+    old: frozenset[str]
+    new: str
+
+
+class Renames:
+    """What this process renames, and has renamed lately. Who writes a name at the same moment is to
+    write the new one."""
+
+    def __init__(self) -> None:
+        self._running: set[tuple[Replacement, asyncio.Future[None]]] = set()
+        self._recent: deque[_Renamed] = deque(maxlen=_MOST_REMEMBERED)
+
+    @asynccontextmanager
+    async def running(self, replacement: Replacement) -> AsyncIterator[None]:
+        """While this is under way. Where it fails, the names stay."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (replacement, ended)
+        self._running.add(entry)
+        try:
+            yield
+            if replacement.new is not None:
+                self._recent.append(
+                    _Renamed(monotonic(), replacement.kind.field, replacement.old, replacement.new)
+                )
+        finally:
+            self._running.discard(entry)
+            ended.set_result(None)
+
+    async def current(self, field: NameField, names: Iterable[str], since: float) -> list[str]:
+        """The names, those anew that were renamed after `since` (monotonic)."""
+        found = list(names)
+        for replacement, ended in list(self._running):
+            if replacement.kind.field == field and not replacement.old.isdisjoint(found):
+                await asyncio.shield(ended)
+        for renamed in self._recent:
+            if renamed.at >= since and renamed.field == field:
+                found = [renamed.new if name in renamed.old else name for name in found]
+        return list(dict.fromkeys(found))
