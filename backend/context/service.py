@@ -23,14 +23,15 @@ class ContextService:
         if request.query is not None:
             best = await self._search.best(request.query, limit=MOST_IN_CONTEXT)
             hits = [pack.Wanted(hit.video_id, [], hit.score) for hit in best]
-        found = await self._reader.by_video_ids([hit.video_id for hit in hits])
-        videos = {id_: record_of(stored) for id_, stored in found.items()}
-        return await in_thread(
-            lambda goes_on: pack.pack(
-                hits,
-                videos,
-                max_tokens=request.max_tokens,
-                form=request.format,
-                goes_on=goes_on,
+        async with self._reader.pages:
+            found = await self._reader.by_video_ids([hit.video_id for hit in hits])
+            videos = {id_: record_of(stored) for id_, stored in found.items()}
+            return await in_thread(
+                lambda goes_on: pack.pack(
+                    hits,
+                    videos,
+                    max_tokens=request.max_tokens,
+                    form=request.format,
+                    goes_on=goes_on,
+                )
             )
-        )

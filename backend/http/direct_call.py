@@ -28,7 +28,7 @@ from backend.core.errors import InvalidRequest
 from backend.http.exchange import Exchange
 from backend.http.fastapi_internals import DefaultPlaceholder, Dependant, ModelField, embeds_body
 from backend.http.response import JsonResponse
-from backend.http.routes import ApiRoute, parse_json
+from backend.http.routes import READING, ApiRoute, parse_json
 
 Arguments = dict[str, Any]
 
@@ -78,6 +78,7 @@ class DirectCall:
         self.route = route
         self.path_params = [field.alias for field in dependant.path_params]
         self.takes_body = bool(dependant.body_params)
+        self.only_reads = "GET" in (route.methods or ()) or route.endpoint in READING
         self._body_field = dependant.body_params[0] if self.takes_body else None
         self._endpoint = _Function(dependant)
         self._dependencies = [_Function(each) for each in dependant.dependencies]

@@ -46,8 +46,12 @@ class Endpoints:
             arguments = await call.arguments(request, path_params, exchange.headers, body)
             if arguments is not None:
                 exchange.scope["route"] = call.route
+                if call.only_reads:
+                    exchange.stop_if_client_leaves()
                 return await call.respond(arguments)
             body.put_back()
+        if exchange.scope["method"] == "GET":
+            exchange.stop_if_client_leaves()
         await self._router(exchange.scope, exchange.receive, exchange.send)
         return None
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import Message, Receive, Scope, Send
 
 from backend.core.errors import BodyTooLarge
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+CLIENT_LEFT = "memory_mirror.client_left"
+"""In the scope of a request: what the server calls when the client has left before its end."""
 
 
 class Exchange:
@@ -18,7 +23,9 @@ class Exchange:
         "_receive",
         "_received_bytes",
         "_send",
+        "_servers_scope",
         "body_bytes_sent",
+        "client_left",
         "has_repeated_headers",
         "headers",
         "max_body_bytes",
@@ -29,7 +36,7 @@ class Exchange:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
+        self.scope = self._servers_scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.has_repeated_headers = len(self.headers) != len(scope["headers"])
         self.response_headers: RawHeaders = []
@@ -40,6 +47,8 @@ class Exchange:
         self.status: int | None = None
         """Of the response, once it has begun."""
         self.body_bytes_sent = 0
+        self.client_left = False
+        """And so the request was stopped."""
         self._receive = receive
         self._received_bytes = 0
         self._buffered: list[Message] = []
@@ -61,6 +70,18 @@ class Exchange:
     def replay(self, messages: list[Message]) -> None:
         """Let `receive` give these again."""
         self._buffered[:0] = messages
+
+    def stop_if_client_leaves(self) -> None:
+        """For what only reads: the task of this request is cancelled. A write goes on, as it would
+        have done had the client left a moment later."""
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop() -> None:
+            self.client_left = True
+            task.cancel()
+
+        self._servers_scope[CLIENT_LEFT] = stop
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

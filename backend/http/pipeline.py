@@ -15,6 +15,7 @@ every response must carry is added to `Exchange.response_headers`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -67,10 +68,14 @@ class Pipeline:
             await self._router(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
-        with access_log.logged(exchange):
-            response = await self._respond(exchange)
-            if response is not None:
-                await response(exchange.scope, exchange.receive, exchange.send)
+        try:
+            with access_log.logged(exchange):
+                response = await self._respond(exchange)
+                if response is not None:
+                    await response(exchange.scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if not exchange.client_left:
+                raise
 
     async def _respond(self, exchange: Exchange) -> Response | None:
         """None: FastAPI has sent the response."""

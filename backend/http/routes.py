@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 
 from fastapi import Request
 from fastapi.params import Query
@@ -28,6 +28,17 @@ _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.
 _JSON_OR_PATCH = re.compile(
     _JSON.pattern.replace("/json", r"/(?:merge-patch\+)?json"), re.IGNORECASE
 )
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+READING: set[Callable[..., Any]] = set()
+
+
+def only_reads(endpoint: EndpointT) -> EndpointT:
+    """Marks the endpoint of a POST that changes nothing. It is stopped when its client leaves, as
+    every GET is."""
+    READING.add(endpoint)
+    return endpoint
 
 
 class ApiRoute(APIRoute):

@@ -1,5 +1,5 @@
 """uvicorn's HTTP/1.1 protocol, with limits on what a connection may take, and responses that leave
-in one piece.
+in one piece. Who leaves is not worked for any longer (see Exchange.stop_if_client_leaves).
 
 uvicorn writes a response's headers and its body apart, and each is a call of the system and a
 packet. Here what is written within one turn of the event loop is sent together.
@@ -8,13 +8,22 @@ packet. Here what is written within one turn of the event loop is sent together.
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from backend.http.exchange import CLIENT_LEFT
 from backend.http.problems import MEDIA_TYPE, Problem
 from backend.http.steps.security_headers import NO_SNIFFING
+
+logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and the headers: more than any browser sends. The parser keeps them."""
@@ -28,7 +37,58 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 """After a refusal so much is still read, and dropped: to close while something is unread resets the
 connection, and the refusal is lost on its way."""
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+"""Of responses that clients have not taken yet, all together. Beyond it those connections are
+closed that have the most and take the least."""
+SLOW_BYTES = 64 * 1024
+"""Who takes less in a second is slow."""
+SEND_SECONDS = 60.0
+"""Without a byte of a response taken."""
+SPARE_DESCRIPTORS = 16
+"""With fewer left, the log says so."""
 _LOOK_EVERY = 1.0
+_WARN_EVERY = 60.0
+
+
+class _Warning:
+    """At most once a minute: what causes it comes by the hundred."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._since = float("-inf")
+
+    def log(self, now: float, *args: object) -> None:
+        if now - self._since > _WARN_EVERY:
+            self._since = now
+            logger.warning(self._text, *args)
+
+
+_descriptors_run_out = _Warning(
+    "Descriptors are running out (%d of %d are used): further connections will be refused. "
+    "Raise the limit of the process (ulimit -n, LimitNOFILE)"
+)
+_clients_do_not_read = _Warning(
+    "Connections are closed whose clients do not take their responses: %d bytes are unsent"
+)
+
+
+class _Unsent:
+    """What the connections of this process have not sent yet, as each has seen it last."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.connections = 0
+
+    def count(self, before: int, now: int) -> None:
+        self.bytes += now - before
+        self.connections += bool(now) - bool(before)
+
+    def is_too_much(self, own: int) -> bool:
+        """And this connection has no less of it than others."""
+        return self.bytes > MAX_UNSENT_BYTES and own * self.connections >= self.bytes
+
+
+_unsent = _Unsent()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -44,17 +104,35 @@ class HttpProtocol(HttpToolsProtocol):
 
     _dropped: int | None = None
     """Bytes that came after a refusal."""
+    _has_shut = False
+    """The client sends no more: it waits for its response, or has left."""
+    _unsent_bytes = 0
+    """What was not sent yet when the clock was last looked at."""
+    _sent_since = 0.0
+    """When the client last took something, or there was nothing to take."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._gathering = _Gathering(transport, self.loop)
         super().connection_made(self._gathering)  # type: ignore[arg-type]
-        self._head_since = self.loop.time()
+        self._head_since = self._sent_since = self.loop.time()
         self._look = self.loop.call_later(_LOOK_EVERY, self._look_at_the_clock)
+        if resource is not None:
+            limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            descriptor = transport.get_extra_info("socket").fileno()
+            if descriptor >= limit - SPARE_DESCRIPTORS:  # always the lowest that is free
+                _descriptors_run_out.log(self._head_since, descriptor + 1, limit)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._look is not None:
             self._look.cancel()
+        _unsent.count(self._unsent_bytes, 0)
+        self._unsent_bytes = 0
         super().connection_lost(exc)
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            scope: dict[str, Any] = cycle.scope  # type: ignore[assignment]
+            if CLIENT_LEFT in scope:
+                scope[CLIENT_LEFT]()
 
     def data_received(self, data: bytes) -> None:
         if self._dropped is not None:
@@ -76,6 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._dropped is not None or cycle is None or cycle.response_complete or cycle.more_body:
             return False
         cycle.keep_alive = False
+        self._has_shut = True
         return True
 
     # Of the parser
@@ -144,27 +223,52 @@ class HttpProtocol(HttpToolsProtocol):
     def _look_at_the_clock(self) -> None:
         """Once a second for each connection: a timer for each request would cost more."""
         now = self.loop.time()
-        if (
-            self._dropped is None and not self.flow.read_paused
-        ):  # while we do not read, the client need not send
-            cycle = self.cycle
-            if self._head_since is not None:
-                # Between two requests uvicorn's own timeout closes the connection.
-                if now - self._head_since <= HEAD_SECONDS:
-                    pass
-                elif self._head_bytes == 0:  # a browser opens connections in advance
-                    self.transport.close()
-                else:
-                    self._refuse(408, f"The headers must come within {HEAD_SECONDS:.0f} seconds.")
-            elif (
-                cycle is not None
-                and cycle.more_body
-                and not cycle.response_complete
-                and now - self._body_since > BODY_SECONDS
-            ):
-                self._refuse(408, f"No part of the body came for {BODY_SECONDS:.0f} seconds.")
-        if not self.transport.is_closing():
-            self._look = self.loop.call_later(_LOOK_EVERY, self._look_at_the_clock)
+        self._look = self.loop.call_later(_LOOK_EVERY, self._look_at_the_clock)
+        self._close_if_not_taken(now)
+        if self._has_shut:
+            self._ask_if_there()
+        if not self.transport.is_closing() and self._dropped is None and not self.flow.read_paused:
+            self._refuse_if_late(now)  # while we do not read, the client need not send
+
+    def _ask_if_there(self) -> None:
+        """Who has closed the connection resets it when something is sent; who has only shut the
+        sending side skips an interim response, as every client of HTTP/1.1 can."""
+        cycle = self.cycle
+        if not cycle.response_started and cycle.scope["http_version"] == "1.1":
+            self.transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    def _refuse_if_late(self, now: float) -> None:
+        cycle = self.cycle
+        if self._head_since is not None:
+            # Between two requests uvicorn's own timeout closes the connection.
+            if now - self._head_since <= HEAD_SECONDS:
+                pass
+            elif self._head_bytes == 0:  # a browser opens connections in advance
+                self.transport.close()
+            else:
+                self._refuse(408, f"The headers must come within {HEAD_SECONDS:.0f} seconds.")
+        elif (
+            cycle is not None
+            and cycle.more_body
+            and not cycle.response_complete
+            and now - self._body_since > BODY_SECONDS
+        ):
+            self._refuse(408, f"No part of the body came for {BODY_SECONDS:.0f} seconds.")
+
+    def _close_if_not_taken(self, now: float) -> None:
+        before, unsent = self._unsent_bytes, self.transport.get_write_buffer_size()
+        self._unsent_bytes = unsent
+        _unsent.count(before, unsent)
+        taken = before - unsent
+        if taken > 0 or not unsent or not before:
+            self._sent_since = now
+        if before and taken < SLOW_BYTES and _unsent.is_too_much(unsent):
+            _clients_do_not_read.log(now, _unsent.bytes)
+            _unsent.count(unsent, 0)  # at once, so that no more than must be are closed
+            self._unsent_bytes = 0
+            self.transport.abort()
+        elif now - self._sent_since > SEND_SECONDS:
+            self.transport.abort()
 
 
 class _Gathering:

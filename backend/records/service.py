@@ -80,21 +80,23 @@ class DatabaseService(Database):
         """What VideoAnalysisList describes, as JSON has it.
 
         Records that the order does not tell apart are ordered by id, in the same direction."""
-        return await listing.page(
-            self.reader,
-            filters,
-            order=order,
-            limit=limit,
-            cursor=cursor,
-            include_total=include_total,
-        )
+        async with self.reader.pages:
+            return await listing.page(
+                self.reader,
+                filters,
+                order=order,
+                limit=limit,
+                cursor=cursor,
+                include_total=include_total,
+            )
 
     @translated_errors
     async def look_up(self, video_ids: Sequence[str]) -> dict[str, Any]:
         """What LookupResult describes, as JSON has it: each as often, and in the order, as it is
         asked for."""
         requested = dict.fromkeys(video_ids)
-        found = await self.reader.by_video_ids(requested)
+        async with self.reader.pages:
+            found = await self.reader.by_video_ids(requested)
         return {
             "analyses": [found[id_] for id_ in video_ids if id_ in found],
             "missing": [id_ for id_ in requested if id_ not in found],

@@ -27,7 +27,8 @@ class SearchService:
         self, text: str, filters: Filters = ALL, *, limit: int, cursor: str | None = None
     ) -> dict[str, Any]:
         """What SearchPage describes, as JSON has it."""
-        return await self._search.page(text, filters, limit=limit, cursor=cursor)
+        async with self._reader.pages:
+            return await self._search.page(text, filters, limit=limit, cursor=cursor)
 
     @translated_errors
     async def best(self, text: str, *, limit: int) -> list[Hit]:

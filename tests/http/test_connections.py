@@ -21,7 +21,7 @@ Send = Any
 
 
 async def echo(scope: Any, receive: Receive, send: Send) -> None:
-    """Answers, after a while, with the number of bytes of the body."""
+    """Answers, after a while, with the number of bytes of the body; for /<bytes> with so many."""
     length = 0
     while True:
         message = await receive()
@@ -31,8 +31,11 @@ async def echo(scope: Any, receive: Receive, send: Send) -> None:
         if not message["more_body"]:
             break
     await asyncio.sleep(0.05)
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"%d" % length})
+    number = scope["path"].removeprefix("/")
+    body = bytes(int(number)) if number.isdigit() else b"%d" % length
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ async def test_a_body_counts_for_itself(port: int) -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n" + HOST + b"\r\n"
     response = await sent(port, head + b"a" * 300_000)
     assert status_of(response) == 200
-    assert b"\r\n300000\r\n" in response
+    assert response.endswith(b"\r\n\r\n300000")
 
 
 async def test_a_slow_head_and_a_slow_body(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +138,48 @@ async def test_a_client_that_shuts_its_sending_side_is_answered(port: int) -> No
     assert status_of(await sent(port, whole, shuts=True)) == 200
     part = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc"
     assert await sent(port, part, shuts=True) == b""
+
+
+async def test_clients_that_do_not_take_their_responses(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All together they hold up no more than so many bytes, and not those who do."""
+    size = 16_000_000
+    monkeypatch.setattr(server, "MAX_UNSENT_BYTES", 4 * size)
+    request = b"GET /%d HTTP/1.1\r\n" % size + HOST + b"\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        streams = []  # without them the connections would be closed
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            streams.append((reader, writer))
+            stack.callback(writer.transport.abort)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(request)
+        async with asyncio.timeout(20):
+            while "do not take their responses" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(2)
+        assert 0 < server._unsent.bytes <= 4 * size
+        assert 0 < server._unsent.connections < 10
+        assert len(await sent(port, request)) > size
+    assert caplog.text.count("do not take their responses") == 1
+    async with asyncio.timeout(20):
+        while server._unsent.bytes or server._unsent.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_a_client_that_takes_nothing_for_long(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SEND_SECONDS", 1.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(b"GET /16000000 HTTP/1.1\r\n" + HOST + b"\r\n")
+    await asyncio.sleep(4)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+    received = 0
+    with contextlib.suppress(ConnectionError):
+        while part := await reader.read(1_000_000):
+            received += len(part)
+    assert received < 16_000_000
+    writer.close()

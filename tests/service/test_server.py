@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
+import resource
 import signal
 import socket
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.fixtures import Database
+from tests.fixtures import Database, on_sqlite
 from tests.service.server import Server
 from tests.service.test_bad_input import COLLECTION, JSON, assert_problem, text
 
@@ -278,3 +281,29 @@ async def test_a_stop_lets_the_running_requests_finish(
     }
     assert created <= own_database.rows().keys()
     assert "Traceback" not in own_server.log()
+
+
+@on_sqlite
+def test_when_descriptors_run_out_the_log_says_so(own_database: Database, tmp_path: Path) -> None:
+    server = Server(own_database.url, tmp_path)
+    server.start()
+    try:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (60, 60))
+        with contextlib.ExitStack() as stack:
+            for _ in range(80):
+                address = ("127.0.0.1", server.port)
+                stack.enter_context(socket.create_connection(address, timeout=10))
+            assert "Descriptors are running out" in until(server.log, "running out")
+        assert server.log().count("running out") == 1
+        until(lambda: str(httpx.get(f"{server.url}/api/test/health").status_code), "200")
+    finally:
+        server.stop()
+
+
+def until(read: Callable[[], str], expected: str) -> str:
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if expected in (found := read()) or time.monotonic() > deadline:
+                return found
+        time.sleep(0.05)
