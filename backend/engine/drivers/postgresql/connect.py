@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -42,7 +43,7 @@ class Connector:
         }
         arguments |= overrides
         try:
-            return await asyncpg.connect(**arguments)
+            raw: RawConnection = await asyncpg.connect(**arguments)
         except FAILURES as error:
             if settings.sslmode == "prefer" and is_tls_refused(error):
                 self._tls = None
@@ -54,6 +55,30 @@ class Connector:
                 user=settings.user,
                 database=arguments["database"],
             ) from error
+        _keep_alive(raw)
+        return raw
+
+
+_KEPT_ALIVE = {
+    "TCP_KEEPIDLE": 5,  # seconds without a word before the peer is asked for one
+    "TCP_KEEPALIVE": 5,  # what macOS calls TCP_KEEPIDLE
+    "TCP_KEEPINTVL": 1,  # seconds between such questions
+    "TCP_KEEPCNT": 3,  # so many of which may be lost
+    "TCP_USER_TIMEOUT": 5_000,  # milliseconds that what is sent may stay unacknowledged
+}
+"""After which TCP gives a connection up; by itself it takes 15 minutes, or hours if it is idle."""
+
+
+def _keep_alive(raw: RawConnection) -> None:
+    # asyncpg does it likewise; it has no public name for the socket.
+    kept = raw._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    if kept.family == socket.AF_UNIX:
+        return
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEPT_ALIVE.items():
+        option = getattr(socket, name, None)  # not every system has them all
+        if option is not None:
+            kept.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _session_settings(settings: PostgreSQLSettings) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,8 @@ from ..driver import (
 from . import values
 from .connect import Connector, quoted
 from .pool import Pool
-from .session import Session
+from .session import Session, backend_of
+from .silence import working
 from .url import PostgreSQLSettings
 
 T = TypeVar("T")
@@ -50,7 +52,9 @@ class PostgreSQLDriver(Driver):
         """`folder` holds schema.prisma: certificates are named relative to it."""
         self._settings = settings
         self._connector = Connector(settings, folder=folder)
-        self._pool = Pool(self._open, limit=settings.connection_limit)
+        # PgBouncer may hand each transaction to another session of the server.
+        asked = None if settings.pgbouncer else partial(working, connector=self._connector)
+        self._pool = Pool(self._open, asked, limit=settings.connection_limit)
 
     async def connect(self) -> None:
         for name in self._settings.unknown:
@@ -126,11 +130,22 @@ class PostgreSQLDriver(Driver):
             raise DriverError("PoolTimeout", timeout=int(timeout or 0), limit=limit) from error
 
     async def _open(self) -> Session:
-        raw = await self._connector.open()
-        await values.prepare_codecs(raw)
         settings = self._settings
-        cache_size = 0 if settings.pgbouncer else settings.statement_cache_size
-        return Session(raw, statement_cache_size=cache_size, timeout=settings.socket_timeout)
+        raw = await self._connector.open()
+        try:
+            backend = (
+                None if settings.pgbouncer else await backend_of(raw, settings.connect_timeout)
+            )
+            await values.prepare_codecs(raw)
+        except BaseException:
+            raw.terminate()
+            raise
+        return Session(
+            raw,
+            backend=backend,
+            statement_cache_size=0 if settings.pgbouncer else settings.statement_cache_size,
+            timeout=settings.socket_timeout,
+        )
 
     async def _run_atomic(self, session: Session, start: Start) -> Any:
         """A transaction that fails is rolled back by the pool, before it hands the session on."""

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 
 from ...errors import DriverError
 from .session import Session
+from .silence import Watch
 
 
 class Pool:
-    """At most `limit` sessions, opened when they are first needed."""
+    """At most `limit` sessions, opened when they are first needed. `working`: see `Watch`; None
+    where the server cannot be asked."""
 
-    def __init__(self, open_session: Callable[[], Awaitable[Session]], *, limit: int) -> None:
+    def __init__(
+        self,
+        open_session: Callable[[], Awaitable[Session]],
+        working: Callable[[Collection[Session]], Awaitable[Set[Session]]] | None,
+        *,
+        limit: int,
+    ) -> None:
         self._open_session = open_session
         self._limit = limit
         self._size = 0  # open, being opened, or promised to one who waits
@@ -26,6 +34,7 @@ class Pool:
         self._busy: set[Session] = set()
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
         self._cleaning: set[asyncio.Task[None]] = set()
+        self._watch = Watch(self._busy, working, self._give_up) if working is not None else None
         self._closed = False
 
     def take(self) -> Session | None:
@@ -35,7 +44,7 @@ class Pool:
             if session.is_closed:
                 self._give_up_place()
                 continue
-            self._busy.add(session)
+            self._begin(session)
             return session
         return None
 
@@ -71,6 +80,8 @@ class Pool:
 
     async def close(self) -> None:
         self._closed = True
+        if self._watch is not None:
+            await self._watch.close()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -100,7 +111,7 @@ class Pool:
         waiter: asyncio.Future[Session | None] = loop.create_future()
         self._waiting.append(waiter)
         # asyncio.timeout would cost as much as a short query.
-        timer = None if deadline is None else loop.call_at(deadline, _give_up, waiter)
+        timer = None if deadline is None else loop.call_at(deadline, _end_waiting, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -118,8 +129,13 @@ class Pool:
         except BaseException:
             self._give_up_place()
             raise
-        self._busy.add(session)
+        self._begin(session)
         return session
+
+    def _begin(self, session: Session) -> None:
+        self._busy.add(session)
+        if self._watch is not None:
+            self._watch.begin()
 
     def _return_unused(self, session: Session | None) -> None:
         if session is None:
@@ -140,6 +156,14 @@ class Pool:
         self._busy.discard(session)
         session.terminate()
         self._give_up_place()
+
+    def _give_up(self, silent: Session) -> None:
+        """Those that are idle most likely fell silent with it, and each would be found by whoever
+        uses it next."""
+        silent.terminate()
+        idle, self._idle = self._idle, []
+        for session in idle:
+            self._discard(session)
 
     def _give_up_place(self) -> None:
         """Whoever waits first may open a session in it: so all learn soon that the database is
@@ -170,6 +194,6 @@ class Pool:
             self.release(session)
 
 
-def _give_up(waiter: asyncio.Future[Session | None]) -> None:
+def _end_waiting(waiter: asyncio.Future[Session | None]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())

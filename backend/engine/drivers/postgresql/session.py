@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, cast
 
 import asyncpg
 
@@ -24,6 +25,24 @@ _OUTDATED = (
 )
 
 
+class Backend(NamedTuple):
+    """A session as the server names it. A pid alone may be another's, after a failover."""
+
+    pid: int
+    started: datetime
+
+
+async def backend_of(raw: RawConnection, timeout: float | None) -> Backend:
+    """As the server says: what asyncpg was told may be a number of a pooler's in between. Raises
+    DriverError."""
+    own = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+    try:
+        [row] = await raw.fetch(own, timeout=timeout)
+    except FAILURES as error:
+        raise translate(error) from error
+    return Backend(*row)
+
+
 class Session:
     """`raw` keeps no statements of its own: those here know the encoders of their arguments."""
 
@@ -31,15 +50,19 @@ class Session:
         self,
         raw: RawConnection,
         *,
+        backend: Backend | None,
         statement_cache_size: int,
         timeout: float | None,
     ) -> None:
+        """`backend`: None where it may be another with each transaction."""
+        self.backend = backend
         self._raw = raw
         self._timeout = timeout
         self._cache_size = statement_cache_size
         self._prepared: OrderedDict[str, _Prepared] = OrderedDict()
         self._counter = 0
         self._is_interrupted = False
+        self._asked = 0  # how often
         self._was_idle = False
         self._met_stale_plan = False
         self._sent: Literal["nothing", "prisma", "raw"] = "nothing"
@@ -57,6 +80,11 @@ class Session:
     @property
     def needs_cleaning(self) -> bool:
         return self._is_interrupted or self.is_in_transaction
+
+    @property
+    def unanswered(self) -> int | None:
+        """The number of the request to the server that has no answer yet."""
+        return self._asked if self._is_interrupted else None
 
     def mark_idle(self) -> None:
         """Its next user knows nothing of its last one."""
@@ -138,6 +166,7 @@ class Session:
 
     async def _command(self, sql: str) -> str:
         self._is_interrupted = True
+        self._asked += 1
         try:
             status: str = await self._raw.execute(sql, timeout=self._timeout)
         except FAILURES as error:
@@ -153,6 +182,7 @@ class Session:
         if not self.is_in_transaction:
             self._sent = "raw" if statement.raw else "prisma"
         self._is_interrupted = True
+        self._asked += 1
         try:
             records = await prepared.fetch(*encoded, timeout=self._timeout)
         except _OUTDATED:
@@ -172,6 +202,7 @@ class Session:
             self._counter += 1
             name = f"s{self._counter}"
         self._is_interrupted = True
+        self._asked += 1
         try:
             raw = await self._raw.prepare(statement.sql, name=name, timeout=self._timeout)
         except FAILURES as error:
