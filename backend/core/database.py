@@ -12,6 +12,7 @@ from prisma.errors import (
     ClientNotConnectedError,
     DataError,
     TableNotFoundError,
+    TransactionError,
 )
 
 from backend.core.errors import (
@@ -38,7 +39,6 @@ AWAY = {
     "P1011",  # TLS
     "P1017",  # connection closed
     "P2024",  # no connection of the pool became free
-    "P2028",  # no transaction began in time, or it took too long
     "P2034",  # write conflict or deadlock
     "P2037",  # too many connections
 }
@@ -99,6 +99,8 @@ def _translated(error: Exception) -> ServiceError | None:
         case DataError() if error.code == COLUMN_MISSING:
             return DatabaseNotReady()
         case EngineConnectionError() | ClientNotConnectedError():
+            return DatabaseUnavailable()
+        case TransactionError():  # P2028: none began in time, or it took too long
             return DatabaseUnavailable()
     return None
 
