@@ -121,7 +121,7 @@ async def test_a_full_disk_is_507_and_reads_go_on(own_database: SQLite) -> None:
 
 @on_sqlite
 async def test_a_locked_file_is_503(own_database: SQLite) -> None:
-    app = create_app(settings_for(f"{own_database.url}?connection_limit=1&socket_timeout=1"))
+    app = create_app(settings_for(f"{own_database.url}?connection_limit=1&socket_timeout=3"))
     tagged = {"video_id": "tagged", "description": "A zebra.", "tags": ["a"]}
     async with app.router.lifespan_context(app), client_of(app) as client:
         assert (await client.post(COLLECTION, json=tagged)).status_code == 201
