@@ -92,14 +92,21 @@ async def test_a_write_that_may_have_run_fails(driver: Driver, proxy: Proxy) -> 
 
 
 @pytest.mark.usefixtures("looks_often")
-async def test_a_transaction_that_falls_silent_ends(driver: Driver, proxy: Proxy) -> None:
+@pytest.mark.parametrize("new_ones_too", [False, True])
+async def test_a_transaction_that_falls_silent_ends_on_the_server_too(
+    driver: Driver, proxy: Proxy, new_ones_too: bool
+) -> None:
     async with asyncio.timeout(BOUND):
         transaction = await driver.begin(isolation_level=None, max_wait=2)
+        await transaction.run(execute("LOCK TABLE t"))
         await transaction.run(execute("INSERT INTO t VALUES (1)"))
-        proxy.fall_silent()
+        proxy.fall_silent(new_ones_too=new_ones_too)
         with pytest.raises(DriverError) as raised:
             await transaction.commit()
         assert raised.value.kind == "ConnectionClosed"
+        await transaction.rollback()
+        proxy.recover()
+        # The lock is held until the server has heard of it.
         assert await read(driver, "SELECT count(*) FROM t") == [(0,)]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +30,7 @@ from . import values
 from .connect import Connector, quoted
 from .pool import Pool
 from .session import Session, backend_of
-from .silence import working
+from .silence import Server
 from .url import PostgreSQLSettings
 
 T = TypeVar("T")
@@ -53,8 +52,8 @@ class PostgreSQLDriver(Driver):
         self._settings = settings
         self._connector = Connector(settings, folder=folder)
         # PgBouncer may hand each transaction to another session of the server.
-        asked = None if settings.pgbouncer else partial(working, connector=self._connector)
-        self._pool = Pool(self._open, asked, limit=settings.connection_limit)
+        server = None if settings.pgbouncer else Server(self._connector)
+        self._pool = Pool(self._open, server, limit=settings.connection_limit)
 
     async def connect(self) -> None:
         for name in self._settings.unknown:

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping
 
 from ...errors import DriverError
 from .session import Session
-from .silence import Watch
+from .silence import Abandoned, Server, Watch
 
 
 class Pool:
-    """At most `limit` sessions, opened when they are first needed. `working`: see `Watch`; None
-    where the server cannot be asked."""
+    """At most `limit` sessions, opened when they are first needed. `server`: None where it does not
+    know them."""
 
     def __init__(
         self,
         open_session: Callable[[], Awaitable[Session]],
-        working: Callable[[Collection[Session]], Awaitable[Set[Session]]] | None,
+        server: Server | None,
         *,
         limit: int,
     ) -> None:
@@ -34,7 +34,8 @@ class Pool:
         self._busy: set[Session] = set()
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
         self._cleaning: set[asyncio.Task[None]] = set()
-        self._watch = Watch(self._busy, working, self._give_up) if working is not None else None
+        self._watch = Watch(server, self._busy, self._give_up) if server is not None else None
+        self._abandoned = Abandoned(server) if server is not None else None
         self._closed = False
 
     def take(self) -> Session | None:
@@ -82,6 +83,8 @@ class Pool:
         self._closed = True
         if self._watch is not None:
             await self._watch.close()
+        if self._abandoned is not None:
+            await self._abandoned.close()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -154,8 +157,14 @@ class Pool:
 
     def _discard(self, session: Session) -> None:
         self._busy.discard(session)
+        if session.unanswered is not None:  # for what the server may still work, or wait
+            self._abandon(session)
         session.terminate()
         self._give_up_place()
+
+    def _abandon(self, session: Session) -> None:
+        if self._abandoned is not None and session.backend is not None and not self._closed:
+            self._abandoned.add(session.backend)
 
     def _give_up(self, silent: Session) -> None:
         """Those that are idle most likely fell silent with it, and each would be found by whoever
@@ -163,6 +172,7 @@ class Pool:
         silent.terminate()
         idle, self._idle = self._idle, []
         for session in idle:
+            self._abandon(session)
             self._discard(session)
 
     def _give_up_place(self) -> None:

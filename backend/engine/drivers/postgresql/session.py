@@ -218,9 +218,9 @@ class Session:
     def _failed(self, error: Exception) -> DriverError:
         if isinstance(error, asyncpg.OutdatedSchemaCacheError):
             self._prepared.clear()
-        self._is_interrupted = not isinstance(
-            error, (asyncpg.PostgresError, asyncpg.InterfaceError)
-        )
+        # asyncpg tells the loss of a connection by a PostgresError, too.
+        answered = isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError))
+        self._is_interrupted = self.is_closed or not answered
         if self._refused_to_send(error):
             return DriverError("ConnectionClosed", original_message=str(error))
         return translate(error)

@@ -5,16 +5,20 @@ finds out where nobody acknowledges what is sent (see connect.py), but a proxy m
 and then forward nothing, and a long statement looks the same from here. So the server is asked,
 over a new connection, whether it still works on what is waited for. A statement may thus take as
 long as it works.
+
+The server does not hear that a silent session was given up, and keeps it, with its transaction and
+its locks, for hours. So it is told, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Set
+from collections.abc import AsyncIterator, Callable, Collection, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ...errors import DriverError
-from .connect import Connector
+from .connect import Connector, RawConnection
 from .errors import FAILURES, translate
 from .session import Backend, Session
 
@@ -32,24 +36,75 @@ _LEFT_ALONE = 5
 _ASKING_SECONDS = 2.0
 
 
-async def working(sessions: Collection[Session], connector: Connector) -> Set[Session]:
-    """Those for which the server works, as it does not wait for us. Raises DriverError,
-    TimeoutError."""
-    pids = [session.backend.pid for session in sessions if session.backend is not None]
-    async with asyncio.timeout(_ASKING_SECONDS):
-        raw = await connector.open()
-        try:
+class Server:
+    """Asked over a connection that is new each time. Methods raise DriverError, TimeoutError."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    async def working_for(self, sessions: Collection[Session]) -> Set[Session]:
+        """Those of them for which it works, rather than wait for us."""
+        pids = [session.backend.pid for session in sessions if session.backend is not None]
+        async with self._connected() as raw:
             rows = await raw.fetch(
                 "SELECT pid, backend_start FROM pg_stat_activity"
                 " WHERE pid = ANY($1::int[]) AND wait_event_type IS DISTINCT FROM 'Client'",
                 pids,
             )
-        except FAILURES as error:
-            raise translate(error) from error
-        finally:
-            raw.terminate()
-    backends = {Backend(*row) for row in rows}
-    return {session for session in sessions if session.backend in backends}
+        backends = {Backend(*row) for row in rows}
+        return {session for session in sessions if session.backend in backends}
+
+    async def end(self, backends: Collection[Backend]) -> None:
+        """End those that there are still."""
+        async with self._connected() as raw:
+            await raw.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE (pid, backend_start)"
+                " IN (SELECT * FROM unnest($1::int[], $2::timestamptz[]))",
+                [backend.pid for backend in backends],
+                [backend.started for backend in backends],
+            )
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[RawConnection]:
+        async with asyncio.timeout(_ASKING_SECONDS):
+            raw = await self._connector.open()
+            try:
+                yield raw
+            except FAILURES as error:
+                raise translate(error) from error
+            finally:
+                raw.terminate()
+
+
+class Abandoned:
+    """Sessions that we gave up, and that the server is to end as soon as it can be reached."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._backends: set[Backend] = set()
+        self._ending: asyncio.Task[None] | None = None
+
+    def add(self, backend: Backend) -> None:
+        self._backends.add(backend)
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end())
+
+    async def close(self) -> None:
+        """May be called more than once."""
+        if self._ending is not None:
+            self._ending.cancel()
+            await asyncio.wait([self._ending])
+
+    async def _end(self) -> None:
+        while self._backends:
+            backends = frozenset(self._backends)
+            try:
+                await self._server.end(backends)
+            except (DriverError, TimeoutError):
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                self._backends -= backends
+        self._ending = None
 
 
 @dataclass(slots=True)
@@ -62,18 +117,14 @@ class _Wait:
 
 
 class Watch:
-    """Looks after the sessions in `busy` as long as there are any. `working` tells for which of
-    them the server works (DriverError, TimeoutError: it cannot be asked); `found` is called with
-    each that is silent."""
+    """Looks after the sessions in `busy` as long as there are any; `found` is called with each
+    that is silent."""
 
     def __init__(
-        self,
-        busy: Set[Session],
-        working: Callable[[Collection[Session]], Awaitable[Set[Session]]],
-        found: Callable[[Session], None],
+        self, server: Server, busy: Set[Session], found: Callable[[Session], None]
     ) -> None:
+        self._server = server
         self._busy = busy
-        self._working = working
         self._found = found
         self._waits: dict[Session, _Wait] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +175,7 @@ class Watch:
     async def _without_server(self, overdue: Collection[Session]) -> Collection[Session]:
         """Those for which the server does not work."""
         try:
-            working = await self._working(overdue)
+            working = await self._server.working_for(overdue)
         except TimeoutError:
             return overdue
         except DriverError as error:
