@@ -56,6 +56,21 @@ async def test_a_file_that_is_gone_takes_no_writes(own_database: SQLite, fault: 
             assert response.headers["retry-after"]
 
 
+@on_sqlite
+async def test_a_file_replaced_while_a_write_waits_for_it_takes_no_writes(
+    own_database: SQLite,
+) -> None:
+    app = create_app(settings_for(own_database.url))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        other = sqlite3.connect(own_database.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(client.post(COLLECTION, json=BODY))
+        await asyncio.sleep(0.2)  # until it waits
+        own_database.path.unlink()
+        other.close()
+        assert (await writing).status_code == 503
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"This is no database. " * 50, "file is not a database"), (None, "unable to open")],

@@ -92,8 +92,8 @@ class _Order(_Job):
 
 
 class Writer:
-    """The thread. `open_connection`, `execute`, `check` before each transaction and `changed` after
-    it run in it. `check` raises DriverError where nothing must be written. `busy_timeout`: seconds
+    """The thread. `open_connection`, `execute`, `check` at the begin of each transaction and
+    `changed` after it run in it. `check` raises DriverError where nothing must be written. `busy_timeout`: seconds
     that a write waits in all, its place in the queue included, for another process that writes."""
 
     def __init__(
@@ -227,11 +227,13 @@ class Writer:
         are told why not."""
         while jobs := [job for job in jobs if not job.abandoned]:
             try:
-                self._check()
                 self._wait_until(min(job.queued for job in jobs) + self._busy_timeout, connection)
                 _do(connection, "BEGIN IMMEDIATE")
+                self._check()  # not before, as another process may have kept us waiting
                 break
             except DriverError as error:
+                if connection.in_transaction:
+                    _do(connection, "ROLLBACK")
                 latest = monotonic() - self._busy_timeout
                 busy = error.kind == "SocketTimeout"
                 refused = [job for job in jobs if not busy or job.queued <= latest]
