@@ -96,7 +96,7 @@ class Trial:
         """Seconds until all were back."""
 
     async def back(self, since: float | None = None) -> None:
-        """Wait until every writer has had an answer that was asked for after now."""
+        """Wait until every writer has had an answer since then, or since now."""
         since = time.monotonic() if since is None else since
         async with asyncio.timeout(60):
             while min(writer.last_success for writer in self._writers) <= since:  # noqa: ASYNC110
@@ -106,15 +106,24 @@ class Trial:
 
 @contextlib.asynccontextmanager
 async def trial(
-    name: str, url: str, folder: Path, table: Table, *, bound: float = BACK_SECONDS
+    name: str,
+    database: Database,
+    folder: Path,
+    table: Table,
+    *,
+    url: str | None = None,
+    bound: float = BACK_SECONDS,
 ) -> AsyncIterator[Trial]:
-    """Afterwards all that was acknowledged is there."""
+    """Afterwards all that was acknowledged is there. `url`: another way to the database."""
     port = free_port()
-    server = Server(url, folder, arguments=("--port", str(port)), LOG_LEVEL="warning")
+    server = Server(
+        url or database.url, folder, arguments=("--port", str(port)), LOG_LEVEL="warning"
+    )
     figures = Figures()
     stop = asyncio.Event()
     limits = httpx.Limits(max_connections=WRITERS)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.push(server)
         await asyncio.to_thread(server.start)
         base_url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base_url, timeout=60, limits=limits) as http:
@@ -129,16 +138,9 @@ async def trial(
                 stop.set()
             await asyncio.gather(*(writer.check() for writer in writers))
         await asyncio.to_thread(server.stop)
-    finally:
-        server.__exit__(None, None, None)
     table.add(name, figures, running.longest)
-    for seen in (
-        figures.wrong,
-        figures.lost,
-        figures.torn,
-        figures.half_renamed,
-        figures.not_found,
-    ):
+    database.indexed()
+    for seen in figures.faults():
         assert not seen, "\n".join(seen[:10])
     assert "Traceback" not in server.log()
     assert running.longest < bound
@@ -146,14 +148,13 @@ async def trial(
 
 async def test_the_service_is_killed(own_database: Database, tmp_path: Path, table: Table) -> None:
     name = f"{KILLS} kills of the service, {own_database.provider}"
-    async with trial(name, own_database.url, tmp_path, table) as running:
+    async with trial(name, own_database, tmp_path, table) as running:
         for number in range(KILLS):
             await asyncio.sleep(0.3 + 0.1 * (number % 7))
             await asyncio.to_thread(running.server.kill)
             killed = time.monotonic()
             await asyncio.to_thread(running.server.start)
             await running.back(killed)
-    own_database.indexed()
 
 
 @on_postgresql
@@ -162,14 +163,13 @@ async def test_postgresql_is_stopped(
 ) -> None:
     server = own_database.server
     name = f"{STOPS} stops of PostgreSQL"
-    async with trial(name, own_database.url, tmp_path, table) as running:
+    async with trial(name, own_database, tmp_path, table) as running:
         for number in range(STOPS):
             await asyncio.sleep(0.5 + 0.2 * (number % 4))
             await asyncio.to_thread(server.stop, immediately=True)
             await asyncio.sleep(0.2 + 0.2 * (number % 5))
             await asyncio.to_thread(server.start)
             await running.back()
-    own_database.indexed()
 
 
 @on_postgresql
@@ -182,7 +182,9 @@ async def test_connections_fall_silent(
         url = own_database.server.url(own_database.name, tcp=True)
         url = url.replace(f":{port}/", f":{proxy.port}/")
         name = f"{SILENCES} silences of {seconds} s for new connections"
-        async with trial(name, url, tmp_path, table, bound=WELL_SECONDS) as running:
+        async with trial(
+            name, own_database, tmp_path, table, url=url, bound=WELL_SECONDS
+        ) as running:
             for _ in range(SILENCES):
                 await asyncio.sleep(1)
                 silent = time.monotonic()
@@ -190,7 +192,6 @@ async def test_connections_fall_silent(
                 await asyncio.sleep(seconds)
                 proxy.recover()
                 await running.back(silent)
-    own_database.indexed()
 
 
 @on_sqlite
@@ -198,14 +199,13 @@ async def test_the_disk_is_full(own_database: SQLite, tmp_path: Path, table: Tab
     with small_disk(tmp_path / "disk") as disk:
         database = SQLite(shutil.copy(own_database.path, disk.folder / "test.db"))
         name = f"{FULL_DISKS} times a full disk, sqlite"
-        async with trial(name, database.url, tmp_path, table) as running:
+        async with trial(name, database, tmp_path, table) as running:
             for _ in range(FULL_DISKS):
                 await asyncio.sleep(1)
                 disk.fill(running.server)
                 await asyncio.sleep(3)
                 disk.free(running.server)
                 await running.back()
-        database.indexed()
 
 
 class Disk:
@@ -260,18 +260,17 @@ async def test_the_file_is_locked(own_database: SQLite, tmp_path: Path, table: T
         "time.sleep(float(sys.argv[2]))"
     )
     name = f"the file is locked for {LOCKED_SECONDS:.0f} s, sqlite"
-    async with trial(name, own_database.url, tmp_path, table) as running:
+    async with trial(name, own_database, tmp_path, table) as running:
         await asyncio.sleep(1)
         command = [sys.executable, "-c", lock, str(own_database.path), str(LOCKED_SECONDS)]
         await asyncio.to_thread(subprocess.run, command, check=True)
         await running.back()
-    own_database.indexed()
 
 
 @on_sqlite
 async def test_the_file_is_replaced(own_database: SQLite, tmp_path: Path, table: Table) -> None:
     path = own_database.path
-    async with trial("the file is replaced, sqlite", own_database.url, tmp_path, table) as running:
+    async with trial("the file is replaced, sqlite", own_database, tmp_path, table) as running:
         await asyncio.sleep(1)
         copy = path.with_name("copy.db")
         with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as old:
@@ -287,4 +286,3 @@ async def test_the_file_is_replaced(own_database: SQLite, tmp_path: Path, table:
         stopped = time.monotonic()
         await asyncio.to_thread(running.server.start)
         await running.back(stopped)
-    own_database.indexed()
