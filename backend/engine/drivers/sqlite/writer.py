@@ -93,8 +93,9 @@ class _Order(_Job):
 
 class Writer:
     """The thread. `open_connection`, `execute`, `check` at the begin of each transaction and
-    `changed` after it run in it. `check` raises DriverError where nothing must be written. `busy_timeout`: seconds
-    that a write waits in all, its place in the queue included, for another process that writes."""
+    `changed` after it run in it. `check` raises DriverError where nothing must be written.
+    `busy_timeout`: seconds that a write waits in all, its place in the queue included, for another
+    process that writes."""
 
     def __init__(
         self,
