@@ -80,6 +80,27 @@ async def test_list_filters(db: Any) -> None:
         assert await found(db.lists, where) == expected, where
 
 
+async def test_filters_of_lists_of_json(db: Any, package: Any) -> None:
+    json = package.Json
+    for datas in ([{"a": 1}, [1, 2]], ["x"], [], [[1, 2], None], [{"b": 1.5, "a": "ü"}]):
+        await db.lists.create({"datas": [json(each) for each in datas]})
+    for where, expected in (
+        ({"equals": [json({"a": 1}), json([1, 2])]}, [101]),
+        ({"equals": [json([1, 2]), json({"a": 1})]}, []),
+        ({"equals": [json("x")]}, [102]),
+        ({"equals": []}, [103]),
+        ({"equals": [json([1, 2]), json(None)]}, [104]),
+        ({"equals": [json({"a": "ü", "b": 1.5})]}, [105]),
+        ({"has": json([1, 2])}, [101, 104]),
+        ({"has_some": [json("x"), json({"a": 1})]}, [101, 102]),
+        ({"has_every": [json({"a": 1}), json([1, 2])]}, [101]),
+        ({"is_empty": True}, [103]),
+    ):
+        assert await found(db.lists, {"datas": where}) == expected, where
+    for value in (["a", "1"], [{"a": []}], [[]]):
+        assert await db.query_raw("SELECT $1::jsonb AS j", json(value)) == [{"j": value}]
+
+
 async def test_list_set_and_push(db: Any, stored: Any) -> None:
     await db.lists.create({"strings": ["a"], "numbers": [1]})
     where = {"id": 101}

@@ -53,6 +53,8 @@ UUID = "6f1c1a66-4a5f-4b63-8f0d-0b5c1d2e3f40"
         ("int2", True, "boolean", "1"),
         ("small", 7, "int", "7"),
         ("oid", 7, "int", "7"),
+        ("oid", -1, "int", "4294967295"),
+        ("oid", -(2**31), "int", "2147483648"),
         ("float8", 7, "int", "7"),
         ("float8", "0.1", "float", "0.1"),
         ("float8", Decimal("0.1"), "decimal", "0.1"),

@@ -53,12 +53,15 @@ def encoders(types: Sequence[asyncpg.Type], arg_types: Sequence[ArgType]) -> lis
     """One for each placeholder. An encoder raises ValueError, TypeError or ArithmeticError for a
     value that the type cannot hold; what is out of its range, asyncpg refuses."""
     return [
-        _encoder(type_, arg_types[index].get("scalarType") if index < len(arg_types) else None)
+        _encoder(type_, arg_types[index] if index < len(arg_types) else {})
         for index, type_ in enumerate(types)
     ]
 
 
-def _encoder(type_: asyncpg.Type, scalar: str | None) -> Encoder:
+def _encoder(type_: asyncpg.Type, arg_type: Mapping[str, str]) -> Encoder:
+    scalar = arg_type.get("scalarType")
+    if type_.name == "jsonb" and scalar == "json":
+        return _json_or_list
     if type_.kind == "array":
         encode_item = _encoder_by_name(type_.name.removesuffix("[]"), type_.schema, scalar)
         return lambda value: _encode_list(value, encode_item)
@@ -115,6 +118,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+def _json_or_list(value: Any) -> str:
+    """A list is of JSON texts: Prisma compares a Json[] as to_jsonb() makes one value of it."""
+    return f"[{','.join(map(_json, value))}]" if isinstance(value, list) else _json(value)
+
+
 def _integer(value: Any) -> int:
     if type(value) is int:
         return value
@@ -122,6 +130,12 @@ def _integer(value: Any) -> int:
     if not isinstance(value, str) and number != value:
         raise ValueError(f"{value} is not a whole number")
     return number
+
+
+def _unsigned(value: Any) -> int:
+    """As PostgreSQL reads the text of an oid: -1 is the last."""
+    number = _integer(value)
+    return number + 2**32 if -(2**31) <= number < 0 else number
 
 
 def _decimal(value: Any) -> Decimal:
@@ -207,7 +221,8 @@ def _bytes(value: Any) -> bytes:
 
 
 _ENCODERS: Mapping[str, Encoder] = {
-    **dict.fromkeys(("int2", "int4", "int8", "oid", "xid", "cid", "xid8"), _integer),
+    **dict.fromkeys(("int2", "int4", "int8", "xid8"), _integer),
+    **dict.fromkeys(("oid", "xid", "cid"), _unsigned),
     **dict.fromkeys(("json", "jsonb"), _json),
     "bool": _boolean,
     "float4": _float4,
