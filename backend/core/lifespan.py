@@ -14,6 +14,7 @@ from backend.core import logs
 from backend.core.config import Settings
 from backend.core.database import Database
 from backend.core.errors import DatabaseNotReady, StartupError
+from backend.core.memory import give_back_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    give_back_freed_memory()
     await database.connect()
     try:
         await _say_if_not_ready(database, app.state.search)
