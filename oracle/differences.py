@@ -6,7 +6,6 @@ A difference that no entry explains fails the run, and so does an entry that exp
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 from collections.abc import Callable
@@ -52,26 +51,6 @@ def _numbers(value: Any) -> list[int]:
     if isinstance(value, (list, tuple)):
         return [number for item in value for number in _numbers(item)]
     return [value] if type(value) is int else []
-
-
-def _is_raw_type_of_sqlite(difference: Difference) -> bool:
-    if (
-        difference.provider != "sqlite"
-        or _method(difference) != "query_raw"
-        or isinstance(difference.ours, Failure)
-    ):
-        return False
-    pairs = zip(difference.ours, difference.theirs, strict=True)
-    return all(_is_stored_as(row[name], theirs[name]) for row, theirs in pairs for name in theirs)
-
-
-def _is_stored_as(ours: Any, theirs: Any) -> bool:
-    if ours == theirs:  # 1 == True
-        return True
-    try:
-        return bool(json.loads(ours) == theirs)
-    except (TypeError, ValueError):
-        return False
 
 
 def _is_json_number(difference: Difference) -> bool:
@@ -274,13 +253,6 @@ LISTED: tuple[Listed, ...] = (
         " it (P2020). Prisma's native engine, which Prisma Client Python is made for, refuses it as"
         " we do.",
         _is_int_out_of_range,
-    ),
-    Listed(
-        "SQLite: the types of raw results",
-        "Prisma's driver asks SQLite for the declared type of each column; Python's sqlite3 does"
-        " not show it. A raw Boolean is 1 or 0 here, raw Json its text. With model=... both are"
-        " right.",
-        _is_raw_type_of_sqlite,
     ),
     Listed(
         "SQLite: too few parameters of a raw query are refused",

@@ -207,6 +207,8 @@ def _raw(value: Any) -> Any:
         return [_raw(item) for item in value]
     if isinstance(value, Mapping):
         return {name: _raw(item) for name, item in value.items()}
+    if isinstance(value, bool):
+        return f"<{value}>"  # to Python, True is 1
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, bytes):

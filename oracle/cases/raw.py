@@ -38,6 +38,18 @@ CASES = [
         query_raw("SELECT id, created_at, active, role FROM users WHERE id = ?", 1),
         query_raw("SELECT id, rating, extra FROM posts WHERE id = ?", "p1"),
         query_raw("SELECT id FROM users WHERE id = ? AND name = ?", 1),
+        query_raw("SELECT active AS name, +active AS n, MAX(active) AS m FROM users"),
+        query_raw("SELECT CAST(active AS BOOLEAN) AS a, MIN(created_at) AS m FROM users"),
+        query_raw("WITH u(a, c) AS (SELECT active, created_at FROM users) SELECT a, c FROM u"),
+        query_raw("SELECT a FROM (SELECT active AS a FROM users WHERE id < ?) ORDER BY a", 5),
+        query_raw("SELECT (SELECT active FROM users WHERE id = ?) AS a", 1),
+        query_raw("SELECT published FROM posts UNION ALL SELECT active FROM users"),
+        query_raw("SELECT NULL AS a UNION ALL SELECT active FROM users"),
+        query_raw("SELECT u.active, p.* FROM users u JOIN posts p ON p.author_id = u.id"),
+        query_raw("UPDATE users SET age = ? WHERE id = 1 RETURNING active, created_at AS c", 7),
+        query_raw("UPDATE users SET active = 5 WHERE id = 1 RETURNING active, active + 1 AS n"),
+        query_raw("UPDATE users SET created_at = 1700000000123 WHERE id = 1 RETURNING created_at"),
+        query_raw("DELETE FROM posts WHERE id = 'p6' RETURNING *"),
         execute_raw("UPDATE users SET age = age + ? WHERE id = ?", 5, 1),
         execute_raw(
             "UPDATE users SET created_at = ? WHERE id = ?", datetime(2020, 1, 1, tzinfo=UTC), 1

@@ -23,6 +23,14 @@ async def test_query_raw(db: Any, mark: Any) -> None:
     assert await db.query_raw("SELECT id FROM users WHERE id > 99") == []
 
 
+async def test_query_raw_of_booleans_dates_and_json(db: Any, mark: Any) -> None:
+    [user] = await db.query_raw("SELECT active, created_at AS at FROM users WHERE id = 3")
+    assert user["active"] is False
+    assert datetime.fromisoformat(user["at"]) == datetime(2024, 1, 3, tzinfo=UTC)
+    sql = f"WITH p AS (SELECT * FROM posts) SELECT extra, published FROM p WHERE id = {mark(1)}"
+    assert await db.query_first(sql, "p1") == {"extra": {"tags": ["a", "b"]}, "published": True}
+
+
 async def test_query_raw_with_parameters_of_every_kind(db: Any, mark: Any) -> None:
     cases: list[tuple[str, Any, int]] = [
         ("name", "Ada", 1),
@@ -65,8 +73,10 @@ async def test_query_first(db: Any) -> None:
 
 
 async def test_query_raw_that_writes(db: Any, stored: Any) -> None:
-    sql = "UPDATE users SET age = 1 WHERE id = 1 RETURNING id, age"
-    assert await db.query_raw(sql) == [{"id": 1, "age": 1}]
+    sql = "UPDATE users SET age = 1 WHERE id = 1 RETURNING id, age, active"
+    [row] = await db.query_raw(sql)
+    assert row == {"id": 1, "age": 1, "active": True}
+    assert row["active"] is True  # 1 == True
     assert await stored("SELECT age FROM users WHERE id = 1") == [(1,)]
 
 

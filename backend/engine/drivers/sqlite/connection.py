@@ -21,6 +21,7 @@ from ...errors import DriverError
 from ..driver import Decoder, Driver, FieldType, IsolationLevel, Rows, Start, Statement, Transaction
 from . import values
 from .checkpoints import LONGEST_LOG, Checkpoints
+from .declared_types import DeclaredTypes, TablesInMemory
 from .errors import translate
 from .readers import Readers
 from .statements import Execute, execute
@@ -63,6 +64,7 @@ class SQLiteDriver(Driver):
             settings.busy_timeout,
         )
         self._readers: Readers | None = None
+        self._tables = TablesInMemory()
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that was opened."""
         self._is_open = False
@@ -93,6 +95,7 @@ class SQLiteDriver(Driver):
         await self._checkpoints.close()
         # Last, so that its close finds nobody else and folds the log into the database.
         await self._writer.close()
+        self._tables.close()
 
     def decoder(self, field_type: FieldType) -> Decoder | None:
         return values.decoder(field_type)
@@ -197,7 +200,8 @@ class SQLiteDriver(Driver):
         )
 
     def _execute_on(self, connection: sqlite3.Connection) -> Execute:
-        return partial(_execute, connection, self._settings.timestamp_format)
+        types = DeclaredTypes(connection, self._tables)
+        return partial(_execute, connection, self._settings.timestamp_format, types)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -211,10 +215,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _execute(
     connection: sqlite3.Connection,
     timestamps: values.TimestampFormat,
+    types: DeclaredTypes,
     statement: Statement,
     args: Sequence[Any],
 ) -> Any:
-    return execute(connection, statement, args, timestamps)
+    return execute(connection, statement, args, timestamps, types)
 
 
 class SQLiteTransaction(Transaction):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import DriverError
 from ..driver import Program, Rows, Statement
+from .declared_types import DeclaredTypes, TypedColumn
 from .errors import translate
 from .values import Encoder, TimestampFormat, encoders, raw_types, raw_value
 
@@ -38,6 +39,7 @@ def execute(
     statement: Statement,
     args: Sequence[Any],
     timestamps: TimestampFormat,
+    declared_types: DeclaredTypes,
 ) -> Any:
     """Run one statement: its rows, or the number of rows that it affected.
 
@@ -59,7 +61,9 @@ def execute(
             return max(affected, 0)
         records = cursor.fetchall()
         if statement.raw:
-            return _raw_rows(cursor, records)
+            columns = _columns(cursor)
+            typed = declared_types.of(statement.sql, len(columns))
+            return _raw_rows(columns, records, typed)
         if prepared.columns is None:
             prepared.columns = _columns(cursor)
         return Rows(prepared.columns, records)
@@ -71,10 +75,18 @@ def _columns(cursor: sqlite3.Cursor) -> tuple[str, ...]:
     return tuple(column[0] for column in cursor.description or ())
 
 
-def _raw_rows(cursor: sqlite3.Cursor, records: list[tuple[Any, ...]]) -> Rows:
-    columns = _columns(cursor)
+def _raw_rows(
+    columns: tuple[str, ...], records: list[tuple[Any, ...]], typed: Sequence[TypedColumn]
+) -> Rows:
     types = raw_types(len(columns), records)
-    return Rows(columns, [[raw_value(value) for value in row] for row in records], types)
+    rows = [[raw_value(value) for value in row] for row in records]
+    for position, type_, decode in typed:
+        types[position] = type_
+        if decode is not None:
+            for row in rows:
+                if row[position] is not None:
+                    row[position] = decode(row[position])
+    return Rows(columns, rows, tuple(types))
 
 
 def drive(program: Program, run: Execute) -> Any:

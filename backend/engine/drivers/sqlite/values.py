@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -172,16 +172,16 @@ def _inconsistent(value: Any, wanted: str) -> EngineError:
     )
 
 
-def raw_types(columns: int, records: Sequence[Sequence[Any]]) -> tuple[str, ...]:
-    """Prisma's type names for the columns of a raw query, by their first value that is not null.
+# Results of raw queries
 
-    sqlite3 does not tell the declared types, so a boolean shows as the int and a date as the text
-    or int that SQLite stores."""
+
+def raw_types(columns: int, records: Sequence[Sequence[Any]]) -> list[str]:
+    """Prisma's type names for the columns of a raw query, by their first value that is not null."""
     types = []
     for index in range(columns):
         first = next((row[index] for row in records if row[index] is not None), None)
         types.append(_raw_type(first))
-    return tuple(types)
+    return types
 
 
 def _raw_type(value: Any) -> str:
@@ -195,3 +195,42 @@ def _raw_type(value: Any) -> str:
 def raw_value(value: Any) -> Any:
     """A value of a raw query as JSON would carry it: bytes as base64 text."""
     return _read_bytes(value) if isinstance(value, bytes) else value
+
+
+def _raw_boolean(value: Any) -> bool:
+    return value in (1, "1", "true")
+
+
+def _raw_datetime(value: Any) -> Any:
+    """In the form in which Prisma stores it, so that it may be given back as it is."""
+    if isinstance(value, str) and len(value) == 29 and value.endswith("+00:00"):
+        return value
+    try:
+        return _datetime_text(read_datetime(value))
+    except EngineError:
+        return value
+
+
+def _raw_date(value: Any) -> Any:
+    moment = value if isinstance(value, str) else _raw_datetime(value)
+    return moment[:10] if moment is not value else value
+
+
+def _raw_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+RAW_COLUMNS: Mapping[str, tuple[str, Decoder | None]] = {
+    **dict.fromkeys(("DATETIME", "TIMESTAMP"), ("datetime", _raw_datetime)),
+    "BOOLEAN": ("bool", _raw_boolean),
+    "DATE": ("date", _raw_date),
+    "TIME": ("time", None),
+    "JSONB": ("json", _raw_json),
+}
+"""The types that say more of a column than its values do, as a table declares them: Prisma's name,
+and how a value is to be given. A value that is not of its column's type is given as it is stored.
+
+The rest of Prisma's table (adapter-better-sqlite3 7.10, `conversion.ts`) changes no value."""
