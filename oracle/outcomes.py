@@ -84,8 +84,8 @@ class Plain:
         return self._record(model, value, call.args.get("include"))
 
     def _record(self, model: Model, record: Any, include: Any) -> Any:
-        if record is None:
-            return None
+        if record is None or record == []:
+            return None  # []: Prisma's answer where an upsert has moved its record to another key
         include = include or {}
         plain: dict[str, Any] = {}
         for field in model.fields.values():

@@ -595,6 +595,14 @@ COMPOUND = cases(
         },
         include={"customer": True, "invoice": True},
     ),
+    # Its key is changed by the foreign key that cascades.
+    Line.upsert(
+        where={"place": {"customerId": "c1", "orderNumber": 1, "position": 1}},
+        data={
+            "create": {"position": 1, "price": Decimal("1"), "orderNumber": 1, "customerId": "c1"},
+            "update": {"quantity": 1, "order": {"update": {"number": 7}}},
+        },
+    ),
     Order.update(
         where={"customerId_number": {"customerId": "c1", "number": 1}},
         data={
