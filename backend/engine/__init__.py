@@ -2,15 +2,17 @@
 
 in_process(Prisma)    a generated client that runs on this engine
 JsonRecords           records as JSON has them, without a model made of each
+fetch()               rows of raw SQL as the driver has them
 cuid(), now()         an id and a time as the engine makes them
 """
 
 from __future__ import annotations
 
+from .client.fetched import fetch
 from .client.in_process import in_process
 from .client.json_records import JsonRecords
 from .plan import JsonForm
 from .plan.generators import cuid, now
 from .provider import Provider
 
-__all__ = ["JsonForm", "JsonRecords", "Provider", "cuid", "in_process", "now"]
+__all__ = ["JsonForm", "JsonRecords", "Provider", "cuid", "fetch", "in_process", "now"]

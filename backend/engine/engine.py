@@ -166,6 +166,20 @@ class Engine:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
 
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows of raw SQL that only reads, as the driver has them: bytes are bytes, not the
+        base64 text of Prisma's JSON. Raises EngineError."""
+        values = [self._raw_parameter(value) for value in parameters]
+        types = tuple(kind for kind, _ in values)
+        statement = self._raw_statement(sql, types, returns_rows=True, raw=False)
+        args = [value for _, value in values]
+        try:
+            rows = await self._connected().execute(statement, args, reads_only=True)
+        except DriverError as error:
+            raise user_facing(error, raw=not _is_connection_trouble(error)) from error
+        assert isinstance(rows, Rows)
+        return rows.records
+
     async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> None:
         """Several calls as one: all take effect, or none. Raises EngineError."""
         prepared = [
@@ -278,7 +292,7 @@ class Engine:
         types = tuple(kind for kind, _ in parameters)
         values = [value for _, value in parameters]
         returns_rows = method != "execute_raw"
-        statement = self._raw_statement(sql, types, returns_rows)
+        statement = self._raw_statement(sql, types, returns_rows=returns_rows, raw=True)
 
         def program(scope: Any = None) -> Program:
             result = yield statement, values
@@ -287,12 +301,14 @@ class Engine:
         reads_only = returns_rows and _only_reads(sql)
         return program, Plan(program, reads_only=reads_only, atomic=False)
 
-    def _raw_statement(self, sql: str, types: tuple[str, ...], returns_rows: bool) -> Statement:
-        key = (sql, types, returns_rows)
+    def _raw_statement(
+        self, sql: str, types: tuple[str, ...], *, returns_rows: bool, raw: bool
+    ) -> Statement:
+        key = (sql, types, returns_rows, raw)
         statement = self._raw_statements.get(key)
         if statement is None:
             arg_types = [{"arity": "scalar", "scalarType": t, "dbType": None} for t in types]
-            statement = Statement(sql, arg_types, returns_rows, raw=True)
+            statement = Statement(sql, arg_types, returns_rows, raw=raw)
             self._raw_statements[key] = statement
             if len(self._raw_statements) > _KEPT_RAW_STATEMENTS:
                 self._raw_statements.popitem(last=False)

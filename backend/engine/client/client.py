@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -180,6 +180,12 @@ class AsyncEngine:
     async def call(self, *call: Any) -> Any:
         try:
             return await self._engine.call(*call)
+        except EngineError as error:
+            self._package.throw(error)
+
+    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        try:
+            return await self._engine.fetch(sql, parameters)
         except EngineError as error:
             self._package.throw(error)
 

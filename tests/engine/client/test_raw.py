@@ -8,6 +8,8 @@ from typing import Any
 import pydantic
 import pytest
 
+from backend.engine import fetch
+
 pytestmark = pytest.mark.anyio
 
 
@@ -42,6 +44,14 @@ async def test_query_raw_with_parameters_of_every_kind(db: Any, mark: Any) -> No
     for column, value, expected in cases:
         sql = f"SELECT id FROM users WHERE {column} = {mark(1)}"
         assert len(await db.query_raw(sql, value)) == expected, column
+
+
+async def test_rows_as_the_driver_has_them(db: Any, package: Any, database: str, mark: Any) -> None:
+    kind = "" if database == "sqlite" else "::bytea"
+    rows = await fetch(db, f"SELECT {mark(1)}{kind}, id FROM users WHERE id < 3", b"\0\xff")
+    assert sorted(tuple(row) for row in rows) == [(b"\0\xff", 1), (b"\0\xff", 2)]
+    with pytest.raises(package.errors.DataError, match="nowhere"):
+        await fetch(db, "SELECT id FROM nowhere")
 
 
 async def test_query_raw_into_a_model(db: Any, package: Any) -> None:

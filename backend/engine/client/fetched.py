@@ -1,0 +1,17 @@
+"""Rows of raw SQL as the driver has them, for programs that read many or large ones.
+
+`query_raw` makes a dict of each row, whose bytes are base64 text, as Prisma's JSON has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+async def fetch(client: Any, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
+    """The rows of `sql`, which only reads: text, numbers and bytes as they are; what else there is,
+    by its driver. `client` is of `in_process`, with the asyncio interface, outside a transaction.
+    Raises the errors of `query_raw`."""
+    found: Sequence[Sequence[Any]] = await client._engine.fetch(sql, parameters)
+    return found
