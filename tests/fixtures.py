@@ -8,19 +8,27 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
+from prisma import Prisma
 from pydantic import SecretStr
 
 from backend.core.config import Settings
+from backend.engine import in_process
 from backend.engine.migrate import deploy
 from backend.main import create_app
 from backend.search import postgresql, sqlite
+from backend.search.changes import apply_some
+from backend.search.postings import hash_of, read_block, read_members
+from backend.text.entry import COUNT_SIGNS, read_entry
 from tests.postgres import PostgresServer
 
 SCHEMA = Path(__file__).parents[1] / "prisma" / "schema.prisma"
@@ -47,17 +55,16 @@ class SQLite:
 
     def indexed(self) -> set[str]:
         """The video_ids that search knows; asserts that all that it keeps of them agrees."""
-        while self.count("search_queue"):
-            self.execute(f"BEGIN IMMEDIATE; {'; '.join(sqlite.APPLY_QUEUE)}; COMMIT")
+        apply_the_queue(self, sqlite)
         with contextlib.closing(sqlite3.connect(self.path)) as database:
-            database.execute(  # fails where the index and the documents differ
-                "INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 1)"
+            database.execute("BEGIN")  # of one moment: the service may merge meanwhile
+            return checked(
+                [json.loads(text) for (text,) in database.execute(INDEX.format("json_array"))],
+                database.execute("SELECT documents, length FROM search_total").fetchone(),
+                dict(database.execute("SELECT * FROM search_term WHERE documents <> 0")),
+                dict(database.execute("SELECT id, members FROM search_segment")),
+                database.execute("SELECT segment, postings FROM search_postings").fetchall(),
             )
-            found = dict(database.execute("SELECT video_id, terms FROM search_document"))
-            (total,) = database.execute("SELECT documents FROM search_total").fetchone()
-            counts = dict(database.execute("SELECT * FROM search_term WHERE documents > 0"))
-        assert (total, counts) == (len(found), counted(found.values()))
-        return set(found)
 
     def count(self, table: str) -> int:
         with contextlib.closing(sqlite3.connect(self.path)) as database:
@@ -85,31 +92,87 @@ class PostgreSQL:
         return found
 
     def indexed(self) -> set[str]:
-        while self.count("search_queue"):
-            self.execute(f"BEGIN; {'; '.join(postgresql.APPLY_QUEUE)}; COMMIT")
-        found, total, counts = json.loads(
-            self.server.psql(
-                "SELECT json_build_array("
-                "(SELECT coalesce(json_object_agg(video_id, terms), '{}') FROM search_document),"
-                "(SELECT documents FROM search_total),"
-                "(SELECT coalesce(json_object_agg(term, documents), '{}') FROM search_term"
-                " WHERE documents <> 0))",
-                database=self.name,
-            )
+        apply_the_queue(self, postgresql)
+        found = self.server.psql(  # of one moment: the service may merge meanwhile
+            "SELECT json_build_array("
+            "(SELECT coalesce(json_agg(row), '[]')"
+            f" FROM ({INDEX.format('json_build_array')}) AS d(row)),"
+            "(SELECT json_build_array(documents, length) FROM search_total),"
+            "(SELECT coalesce(json_object_agg(term, documents), '{}') FROM search_term"
+            " WHERE documents <> 0),"
+            "(SELECT coalesce(json_object_agg(id, encode(members, 'hex')), '{}')"
+            " FROM search_segment),"
+            "(SELECT coalesce(json_agg(json_build_array(segment, encode(postings, 'hex'))), '[]')"
+            " FROM search_postings))",
+            database=self.name,
         )
-        assert (total, counts) == (len(found), counted(found.values()))
-        return set(found)
+        documents, total, counts, members, postings = json.loads(found)
+        return checked(
+            documents,
+            total,
+            counts,
+            {int(segment): bytes.fromhex(data) for segment, data in members.items()},
+            [(segment, bytes.fromhex(data)) for segment, data in postings],
+        )
 
     def count(self, table: str) -> int:
         return int(self.server.psql(f"SELECT count(*) FROM {table}", database=self.name))
 
 
-def counted(entries: Iterable[str]) -> Counter[str]:
-    """In how many entries of the index each term is."""
-    return Counter(term for entry in entries for term in set(entry.split()))
-
-
 Database = SQLite | PostgreSQL
+
+INDEX = (
+    "SELECT {}(d.id, d.video_id, d.length, d.terms, v.search_terms) FROM search_document AS d"
+    " LEFT JOIN video_analysis AS v ON v.video_id = d.video_id"
+)
+
+
+def apply_the_queue(database: Database, sql: ModuleType) -> None:
+    async def apply() -> None:
+        async with in_process(Prisma)(datasource={"url": database.url}) as client:
+            while await apply_some(client, sql):
+                pass
+
+    with ThreadPoolExecutor(1) as thread:  # the test's own event loop is running
+        thread.submit(asyncio.run, apply()).result()
+
+
+def checked(
+    documents: Sequence[tuple[int, str, int, str, str]],
+    total: Sequence[int],
+    terms: Mapping[str, int],
+    members: Mapping[int, bytes],
+    postings: Iterable[tuple[int, bytes]],
+) -> set[str]:
+    """The video_ids; asserts that all that the index has of the documents agrees."""
+    expected = {}
+    for id_, _, length, named, entry in documents:
+        read = read_entry(entry)
+        assert (read.length, " ".join(read.terms)) == (length, named)
+        counts = [ord(sign) - COUNT_SIGNS for sign in read.counts]
+        expected |= {
+            (id_, hash_of(term)): (count, length)
+            for term, count in zip(named.split(), counts, strict=True)
+        }
+    assert tuple(total) == (len(documents), sum(document[2] for document in documents))
+    assert terms == Counter(term for document in documents for term in document[3].split())
+    of_segment = {segment: read_members(data) for segment, data in members.items()}
+    found = {}
+    living = {document[0] for document in documents}
+    for segment, data in postings:
+        if segment not in of_segment:  # it is being made
+            continue
+        hashes, ends, packed = read_block(data)
+        for hash_, each in zip(hashes.tolist(), np.split(packed, ends[:-1]), strict=True):
+            for posting in each.tolist():
+                id_ = int(of_segment[segment].ids[posting >> 8])
+                if id_ in living:
+                    length = int(of_segment[segment].lengths[posting >> 8])
+                    assert found.setdefault((id_, hash_), (posting & 255, length)) is not None
+    assert found == expected
+    return {document[1] for document in documents}
+
+
 MakeDatabase = Callable[[], Database]
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
-from .listing import Order, total
+from .listing import Order
 from .reader import Reader
 from .record import FACETS, RELATIONS, RecordJson, index_entry_of, record_of, stored_record_json
 from .renames import PEOPLE, TAGS, Kind
@@ -39,5 +39,4 @@ __all__ = [
     "index_entry_of",
     "record_of",
     "stored_record_json",
-    "total",
 ]

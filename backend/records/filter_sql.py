@@ -103,8 +103,8 @@ _COLUMNS = {
 }
 
 
-def count(provider: Provider, filters: Filters, most: int | None = None) -> tuple[str, list[Any]]:
-    """How many videos the filters name: `found`. `most`: counting goes no further."""
+def count(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
+    """How many videos the filters name: `found`."""
     query = Conditions(provider)
     driving = filters.relation()
     if driving is None:
@@ -119,6 +119,4 @@ def count(provider: Provider, filters: Filters, most: int | None = None) -> tupl
             source += " CROSS JOIN video_analysis AS v"
             query.conditions.append("v.id = d.analysis_id")
     source += query.where()
-    if most is not None:
-        source = f"(SELECT 1 FROM {source} LIMIT {most}) AS t"
     return f"SELECT count(*) AS found FROM {source}", query.args

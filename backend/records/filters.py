@@ -42,14 +42,6 @@ class Filters:
     def __bool__(self) -> bool:
         return any(True for _ in self.present())
 
-    def names(self) -> Iterator[str]:
-        """Those that a video must have as they are."""
-        yield from self.tag
-        yield from self.person
-        for name in (self.location, self.country, self.mood, self.event_type):
-            if name is not None:
-                yield name
-
     def facets(self) -> dict[str, list[str]]:
         """Those that a search index's entry tells of, as it names them."""
         return {

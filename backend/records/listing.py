@@ -54,9 +54,9 @@ async def page(
     }
 
 
-async def total(reader: Reader, filters: Filters, most: int | None = None) -> int:
-    """How many videos the filters name. `most`: counting goes no further."""
-    sql, args = dialect.count(reader.provider, filters, most)
+async def total(reader: Reader, filters: Filters) -> int:
+    """How many videos the filters name."""
+    sql, args = dialect.count(reader.provider, filters)
     row: Any = await reader.client.query_first(sql, *args)
     return int(row["found"])
 

@@ -116,9 +116,8 @@ def segment_rows(id_: str, segments: Iterable[Segment]) -> list[dict[str, Any]]:
 
 
 def index_entry_of(record: Described) -> str:
-    """What the search index is told of a record: all of its words and, on a second line, its FACETS
-    as JSON, if it has any. Most descriptions hold the text of their segments; a segment's words
-    count twice only where they stand twice."""
+    """What the search index is told of a record: all of its words and its FACETS. Most descriptions
+    hold the text of their segments; a segment's words count twice only where they stand twice."""
     texts = [record.description]
     texts += [
         value
@@ -139,10 +138,9 @@ def index_entry_of(record: Described) -> str:
             texts.append(value)
         elif isinstance(value, list):
             texts += value
-    entry = index_entry(texts)
     facets = {
         facet: [value] if isinstance(value, str) else value
         for facet in FACETS
         if (value := getattr(record, facet))
     }
-    return f"{entry}\n{orjson.dumps(facets).decode()}" if facets else entry
+    return index_entry(texts, orjson.dumps(facets).decode() if facets else "")

@@ -67,7 +67,7 @@ async def search(
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
 
-    Of a query that fits very many videos, the best dozens are ranked. What was stored
+    Every video that has one of the words is ranked, and can be reached by cursors. What was stored
     before the request is found by it. All filters of the list narrow the search.
 
     A cursor keeps the query as it was weighed at first: what others store or delete between

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 from backend.records import Reader
+from backend.search.changes import apply_some
 from backend.search.entries import make_marked_entries
+from backend.search.merging import merge_what_is_due
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class Indexer:
         self._next: asyncio.Task[None] | None = None
         """Begins when the one that is running has ended."""
         self._settling: asyncio.Task[None] | None = None
+        self._merging: asyncio.Task[None] | None = None
 
     async def pending(self) -> int:
         """How many entries the queue has."""
@@ -54,7 +55,7 @@ class Indexer:
 
     async def is_behind(self) -> bool:
         """Whether there are fewer entries than records, those counted that are still in the queue.
-        What others left there is applied soon, and the index tidied."""
+        What others left there is applied soon."""
         waiting = await self.pending()
         self.record_written()
         totals: Any = await self._client.query_first('SELECT "documents" FROM "search_total"')
@@ -72,7 +73,8 @@ class Indexer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        tasks = [task for task in (self._settling, self._running, self._next) if task is not None]
+        each = (self._settling, self._running, self._next, self._merging)
+        tasks = [task for task in each if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -86,14 +88,10 @@ class Indexer:
         """`writes`: how many there were when it was last looked."""
         if writes == self._writes:
             self._timer = None
-            self._settling = asyncio.get_running_loop().create_task(self._settle())
+            self._settling = asyncio.get_running_loop().create_task(self.catch_up())
             self._settling.add_done_callback(_say_if_failed)
         else:
             self._look_later()
-
-    async def _settle(self) -> None:
-        await self.catch_up()
-        await self._sql.tidy(self._client)
 
     def _apply_soon(self) -> asyncio.Task[None]:
         """One that has not begun: what is running may not see what was written just now."""
@@ -106,18 +104,16 @@ class Indexer:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
         await make_marked_entries(self._reader, self._sql)
-        for _ in range(math.ceil(await self.pending() / self._sql.MAX_APPLIED)):
-            await self._run(self._sql.APPLY_QUEUE)
+        while await apply_some(self._client, self._sql):
+            pass
+        self._merge_soon()
 
-    async def _run(self, statements: Sequence[str]) -> None:
-        """As one transaction."""
-        if len(statements) == 1:
-            await self._client.execute_raw(statements[0])
-            return
-        batch = self._client.batch_()
-        for statement in statements:
-            batch.execute_raw(statement)
-        await batch.commit()
+    def _merge_soon(self) -> None:
+        """Beside all else: nobody waits for it."""
+        if self._merging is None or self._merging.done():
+            merging = merge_what_is_due(self._client, self._sql)
+            self._merging = asyncio.get_running_loop().create_task(merging)
+            self._merging.add_done_callback(_say_if_failed)
 
 
 def _say_if_failed(task: asyncio.Task[None]) -> None:

@@ -1,16 +1,14 @@
-"""Search on PostgreSQL: the SQL that Prisma cannot express. sqlite.py has the same, in order.
-
-The index is a GIN index over text-search vectors, of which only the lists of documents are used:
-ts_rank knows nothing of how rare a word is.
-"""
+"""Search on PostgreSQL: the SQL that Prisma cannot express. sqlite.py has the same, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from backend.records import Conditions, Filters
-from backend.search.candidates import Formula, Slot
+from backend.search.changes import Blocks, Change, Merged
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -45,19 +43,12 @@ FREQUENCIES = (
     f'SELECT "term", "documents" FROM "search_term" WHERE "term" = {_ASKED} AND "documents" > 0'
 )
 
-RANGES = (
-    'SELECT "term", "documents" FROM "search_term"'
-    ' WHERE ("term" BETWEEN $1 AND $2 OR "term" BETWEEN $3 AND $4) AND "documents" > 0'
-)
-"""FREQUENCIES of all terms of two ranges, their ends included."""
-
 BEGINNINGS = (
     'SELECT "term" FROM "search_term"'
     ' WHERE "term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
-    ' AND "documents" > 0 AND ascii(right("term", 1)) NOT BETWEEN 10240 AND 10495'
-    ' ORDER BY "documents" DESC, "term" LIMIT $3'
+    ' AND "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT $3'
 )
-"""From, below, and how many. The signs are those of repeated terms (analysis.py)."""
+"""From, below, and how many."""
 
 
 def bound(terms: Sequence[str]) -> str:
@@ -65,53 +56,48 @@ def bound(terms: Sequence[str]) -> str:
     return " ".join(terms)
 
 
-def candidates(
-    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int
-) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
-    `most`: of those of the fewest words."""
-    query = Conditions("postgresql")
-    asked = query.bind([match(each, slots) for each in formulas])
-    # Each by itself: GIN goes through far more for one that joins them with "or". OFFSET: the index
-    # first, whatever the filters are.
-    rows = (
-        f"unnest({asked}::text[]) AS asked CROSS JOIN LATERAL"
-        " (SELECT * FROM search_document WHERE vector @@ asked::tsquery OFFSET 0) AS d"
-    )
-    source = query.narrow(rows, filters)
-    columns = 'd.length, d.video_id COLLATE "C"'
-    shortest = (
-        f"SELECT DISTINCT ON ({columns}) d.video_id, d.length, d.terms, d.facets"
-        f" FROM {source}{query.where()} ORDER BY {columns} LIMIT {most}"
-    )
-    return _lines(f"({shortest}) AS d"), query.args
+# Ranking (see segments.py)
+
+# Each segment by itself (OFFSET 0): a join could read all that there are.
+POSTINGS = (
+    'SELECT "id", CASE WHEN $1 THEN "members" END, NULL FROM "search_segment"'
+    ' UNION ALL SELECT s."id", NULL, p."postings" FROM "search_segment" AS s'
+    ' CROSS JOIN LATERAL (SELECT "postings" FROM "search_postings" AS p WHERE p."segment" = s."id"'
+    ' AND p."bucket" = ANY (ARRAY(SELECT value::integer >> s."shift"'
+    " FROM json_array_elements_text($2::json) AS k(value))) OFFSET 0) AS p"
+)
+"""Whether documents are wanted, and prefixes as JSON. Each segment, with its documents; and the
+blocks of these prefixes, with their segments."""
 
 
-def filtered(filters: Filters) -> tuple[str, list[Any]]:
-    """As candidates, but all that the filters name."""
+def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
+    """The ids of the documents that the filters name, up to so many: one text, with commas."""
     query = Conditions("postgresql")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(source + query.where()), query.args
+    found = f"SELECT d.id FROM {source}{query.where()} LIMIT {query.bind(most)}"
+    return f"SELECT string_agg(id::text, ',') FROM ({found}) AS found", query.args
 
 
-def _lines(source: str) -> str:
-    return (
-        "SELECT string_agg(d.video_id || ' ' || d.length || chr(9) || ' ' || d.terms || ' '"
-        f" || chr(9) || d.facets, chr(10)) AS lines FROM {source}"
+def documents(
+    ids: Sequence[int], filters: Filters, *, after: str, limit: int
+) -> tuple[str, list[Any]]:
+    """id, video_id and facets of those that there still are, that the filters name and whose
+    video_id comes after another: of so many, in the order of their video_id."""
+    query = Conditions("postgresql")
+    rows = f"json_array_elements_text({query.bind(orjson.dumps(ids).decode())}::json) AS k(value)"
+    # Each by itself (OFFSET 0): a join could read all that there are.
+    source = (
+        f"{rows} CROSS JOIN LATERAL"
+        " (SELECT * FROM search_document WHERE id = k.value::bigint OFFSET 0) AS d"
     )
+    query.conditions.append(f'd.video_id COLLATE "C" > {query.bind(after)}')
+    source = query.narrow(source, filters)
+    found = f"SELECT d.id, d.video_id, d.facets FROM {source}{query.where()}"
+    return f'{found} ORDER BY d.video_id COLLATE "C" LIMIT {query.bind(limit)}', query.args
 
 
-def match(formula: Formula, slots: Sequence[Slot]) -> str:
-    if isinstance(formula, int):
-        terms = [f"'{term}'" for term, _ in slots[formula].terms]
-        return terms[0] if len(terms) == 1 else f"({' | '.join(terms)})"
-    operator, parts = formula
-    sign = " & " if operator == "and" else " | "
-    return f"({sign.join(match(part, slots) for part in parts)})"
-
-
-# Applying the queue (see indexer.py)
+# Applying the queue (see changes.py)
 
 APPLY_AFTER = 1_000
 """Writes after which to apply the queue: the more, the cheaper for each, but a search waits
@@ -120,64 +106,213 @@ meanwhile."""
 MAX_APPLIED = 2_000
 """Entries that one transaction applies. More than APPLY_AFTER: others write while it begins."""
 
-APPLY_QUEUE = (
-    # One at a time: the second statement sees what was committed before the lock was had. Both in
-    # one block, so that no lock waits for a process that has been stopped between them.
-    # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
-    f"""
-    DO $$ BEGIN
-    LOCK TABLE "video_analysis" IN ACCESS SHARE MODE; -- first, as TRUNCATE does
-    PERFORM 1 FROM "search_total" FOR UPDATE;
-    WITH claimed AS (
-        DELETE FROM "search_queue" WHERE ctid = ANY (ARRAY(
-            SELECT ctid {_PENDING} ORDER BY "xid", "id" LIMIT {MAX_APPLIED}
-        )) RETURNING "video_id", "xid"
-    ), changed AS MATERIALIZED (
-        SELECT t."video_id", old."length" AS "old_length", old."terms" AS "old_terms",
-            split_part(new."search_terms", ' ', 1)::integer AS "length",
-            substr(split_part(new."search_terms", chr(10), 1), strpos(new."search_terms", ' ') + 1)
-                AS "terms",
-            split_part(new."search_terms", chr(10), 2) AS "facets"
-        FROM (SELECT DISTINCT "video_id" FROM claimed) AS t
-        LEFT JOIN LATERAL (
-            SELECT "length", "terms" FROM "search_document" AS d
-            WHERE d."video_id" = t."video_id" OFFSET 0
-        ) AS old ON true
-        LEFT JOIN LATERAL (
-            SELECT "search_terms" FROM "video_analysis" AS v
-            WHERE v."video_id" = t."video_id" AND v."search_terms" <> '' OFFSET 0
-        ) AS new ON true
+MAX_APPLIED_BYTES = 2_000_000
+"""Of their texts, that one transaction applies."""
+
+# Each video is looked up by itself (OFFSET 0): a join could read all that there are.
+_OF_THE_VIDEO = """
+    LEFT JOIN LATERAL (
+        SELECT "id", "length", "terms" FROM "search_document" AS d
+        WHERE d."video_id" = w."video_id" OFFSET 0
+    ) AS d ON true
+    LEFT JOIN LATERAL (
+        SELECT "search_terms" FROM "video_analysis" AS v
+        WHERE v."video_id" = w."video_id" AND v."search_terms" <> '' OFFSET 0
+    ) AS v ON true
+"""
+
+CLAIM = f"""
+    WITH waiting AS MATERIALIZED (
+        SELECT "id", "video_id", "xid" {_PENDING} ORDER BY "xid", "id" LIMIT {MAX_APPLIED}
+    ), sized AS (
+        SELECT w."id", w."video_id", w."xid", coalesce(octet_length(v."search_terms"), 0)
+            + coalesce(octet_length(d."terms"), 0) AS "size"
+        FROM waiting AS w {_OF_THE_VIDEO}
+    ), claimed AS MATERIALIZED (
+        SELECT "id", "video_id", "xid" FROM (
+            SELECT *, sum("size") OVER (ORDER BY "xid", "id") - "size" AS "before" FROM sized
+        ) AS s WHERE "before" < {MAX_APPLIED_BYTES}
+    ), counted AS (
+        SELECT (SELECT count(*) FROM claimed) < (SELECT count(*) FROM waiting)
+            OR (SELECT count(*) FROM waiting) = {MAX_APPLIED} AS "more"
+    )
+    SELECT t."version", t."last_document",
+        (SELECT json_build_array(
+            least( -- which leaves out what is NULL
+                pg_snapshot_xmin(pg_current_snapshot()),
+                CASE WHEN "more" THEN (SELECT "xid" FROM claimed ORDER BY "xid" DESC LIMIT 1) END
+            )::text,
+            (SELECT json_agg(json_build_array("xid"::text, "id")) FROM claimed)
+        )::text),
+        "more",
+        (SELECT json_agg(
+            json_build_array(w."video_id", d."id", d."length", d."terms", v."search_terms")
+        ) FROM (SELECT DISTINCT "video_id" FROM claimed) AS w {_OF_THE_VIDEO})::text
+    FROM "search_total" AS t CROSS JOIN counted
+"""
+"""One row: see changes.Claim. What is claimed are rows of the queue by their keys, as those of
+later transactions may come before those of earlier ones, and up to which transaction all are."""
+
+# One statement: no lock waits for a process that has been stopped between two. Of tables it locks
+# video_analysis first, as TRUNCATE does, and of rows that of search_total, from which all else is
+# read.
+_STORE = """
+    WITH first AS (
+        SELECT 1 FROM "video_analysis" LIMIT 1
+    ), total AS (
+        UPDATE "search_total" SET
+            "version" = CASE WHEN "version" = $1 THEN "version" + 1 END,
+            "documents" = "documents" + $2, "length" = "length" + $3,
+            "last_document" = $4, "last_segment" = "last_segment" + 1,
+            "applied_before" = ($5::json ->> 0)::xid8
+        RETURNING "last_segment"
     ), removed AS (
-        DELETE FROM "search_document" WHERE "video_id" = ANY (ARRAY(
-            SELECT "video_id" FROM changed WHERE "terms" IS NULL
+        DELETE FROM "search_document" WHERE "id" = ANY (ARRAY(
+            SELECT value::bigint
+            FROM total CROSS JOIN json_array_elements_text($6::json) AS k(value)
         ))
     ), written AS (
-        INSERT INTO "search_document" ("video_id", "length", "terms", "facets")
-        SELECT "video_id", "length", "terms", "facets" FROM changed WHERE "terms" IS NOT NULL
-        ON CONFLICT ("video_id") DO UPDATE SET
+        INSERT INTO "search_document" ("id", "video_id", "length", "terms", "facets")
+        SELECT (value ->> 0)::bigint, value ->> 1, (value ->> 2)::integer, value ->> 3, value ->> 4
+        FROM total CROSS JOIN json_array_elements($7::json) AS k(value)
+        ON CONFLICT ("video_id") DO UPDATE SET "id" = excluded."id",
             "length" = excluded."length", "terms" = excluded."terms", "facets" = excluded."facets"
-    ), total AS (
-        UPDATE "search_total" SET "documents" = "documents" + (
-            SELECT count("terms") - count("old_terms") FROM changed
-        ), "length" = "search_total"."length" + (
-            SELECT coalesce(sum("length"), 0) - coalesce(sum("old_length"), 0) FROM changed
-        ), "applied_before" = least( -- which leaves out what is NULL
-            pg_snapshot_xmin(pg_current_snapshot()),
-            (SELECT "xid" FROM claimed ORDER BY "xid" OFFSET {MAX_APPLIED - 1})
-        )
+    ), counted AS (
+        INSERT INTO "search_term" ("term", "documents")
+        SELECT key, value::integer FROM total CROSS JOIN json_each_text($8::json)
+        ON CONFLICT ("term")
+        DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents"
+    ), segment AS (
+        INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")
+        SELECT "last_segment", $9::integer, $10::integer, $11::integer, $12::bytea
+        FROM total WHERE $9::integer > 0
+    ), stored AS (
+        INSERT INTO "search_postings" ("segment", "bucket", "postings")
+        SELECT "last_segment", (value ->> 0)::integer,
+            substr($13::bytea, (value ->> 1)::integer, (value ->> 2)::integer)
+        FROM total CROSS JOIN json_array_elements($14::json) AS k(value)
+    ), taken AS (
+        DELETE FROM "search_queue" WHERE ctid = ANY (ARRAY(
+            SELECT q.ctid FROM total CROSS JOIN json_array_elements($5::json -> 1) AS k(value)
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM "search_queue"
+                WHERE "xid" = (value ->> 0)::xid8 AND "id" = (value ->> 1)::bigint OFFSET 0
+            ) AS q
+        ))
     )
-    INSERT INTO "search_term" ("term", "documents")
-    SELECT "term", sum("one") FROM (
-        SELECT unnest(string_to_array("terms", ' ')) AS "term", 1 AS "one" FROM changed
-        UNION ALL SELECT unnest(string_to_array("old_terms", ' ')), -1 FROM changed
-    ) AS counted
-    WHERE "term" <> '' GROUP BY "term" HAVING sum("one") <> 0
-    ON CONFLICT ("term")
-    DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents";
-    END $$
-    """,
+    SELECT count(*) FROM (SELECT 1 FROM "video_analysis" LIMIT 1) AS v
+"""
+
+
+async def store(client: Prisma, change: Change) -> None:
+    """As one transaction. Raises DataError (see changes.is_outdated) where the index is no longer
+    as it was read."""
+    segment = change.segment
+    await client.execute_raw(
+        _STORE,
+        change.version,
+        change.more_documents,
+        change.more_length,
+        change.last_document,
+        change.claim,
+        orjson.dumps(change.removed).decode(),
+        orjson.dumps(change.documents).decode(),
+        orjson.dumps(change.terms).decode(),
+        len(change.documents),
+        segment.postings if segment else 0,
+        segment.shift if segment else 0,
+        segment.members if segment else b"",
+        segment.blocks.data if segment else b"",
+        segment.blocks.places() if segment else "[]",
+    )
+
+
+# Merging (see merging.py)
+
+SEGMENTS = (
+    'SELECT s."id", s."documents", s."postings", t."documents"'
+    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t ORDER BY s."id"'
 )
-"""One transaction."""
+"""Its documents and postings, and how many documents there are in all."""
+
+MEMBERS = (
+    'SELECT "id", "members" FROM "search_segment" WHERE "id" = ANY (ARRAY('
+    'SELECT value::bigint FROM json_array_elements_text($1::json) AS k(value))) ORDER BY "id"'
+)
+
+LIVING = """
+    SELECT string_agg("id"::text, ',') FROM "search_document" WHERE "id" BETWEEN $1 AND $2
+"""
+"""Their ids: one text, with commas."""
+
+PORTION = (
+    'SELECT s."id", p."postings" FROM json_array_elements_text($1::json) AS k(value)'
+    ' CROSS JOIN LATERAL (SELECT * FROM "search_segment"'
+    ' WHERE "id" = k.value::bigint OFFSET 0) AS s'
+    ' CROSS JOIN LATERAL (SELECT * FROM "search_postings" AS p WHERE p."segment" = s."id"'
+    ' AND p."bucket" BETWEEN $2::integer >> s."shift" AND $3::integer >> s."shift" OFFSET 0) AS p'
+    ' ORDER BY s."id", p."bucket"'
+)
+"""Of these segments, the blocks of the prefixes from the first to the last."""
+
+LEASE = """
+    SELECT "merging", "merging_until" < extract(epoch FROM clock_timestamp())::bigint
+    FROM "search_total"
+"""
+"""The segment that is being made; 0: none. And whether its maker is taken to be gone."""
+
+_HELD = (
+    'UPDATE "search_total" SET "merging" = CASE WHEN "merging" = $1::bigint THEN {} END,'
+    ' "merging_until" = extract(epoch FROM clock_timestamp())::bigint + $2::integer'
+)
+
+
+async def begin_merge(client: Prisma, left: int, seconds: int) -> int:
+    """The number of the segment that is to be made, in place of one that was left unfinished (0:
+    none). Raises DataError (see changes.is_outdated) where another began, as do those below where
+    it took over."""
+    begin = _HELD.format('"last_segment" + 1') + ', "last_segment" = "last_segment" + 1'
+    row: Any = await client.query_first(f'{begin} RETURNING "merging"', left, seconds)
+    await client.execute_raw('DELETE FROM "search_postings" WHERE "segment" = $1', left)
+    return int(row["merging"])
+
+
+async def store_blocks(client: Prisma, segment: int, blocks: Blocks, seconds: int) -> None:
+    held = _HELD.format('"merging"')
+    await client.execute_raw(
+        f"WITH held AS ({held} RETURNING 1)"
+        ' INSERT INTO "search_postings" ("segment", "bucket", "postings")'
+        " SELECT $1::bigint, (value ->> 0)::integer,"
+        " substr($3::bytea, (value ->> 1)::integer, (value ->> 2)::integer)"
+        " FROM held CROSS JOIN json_array_elements($4::json) AS k(value)",
+        segment,
+        seconds,
+        blocks.data,
+        blocks.places(),
+    )
+
+
+async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources: str) -> None:
+    """Put the segment, or nothing, in the place of its sources (JSON)."""
+    gone = (
+        "ANY (ARRAY(SELECT value::bigint"
+        " FROM held CROSS JOIN json_array_elements_text($3::json) AS k(value)))"
+    )
+    await client.execute_raw(
+        'WITH first AS (SELECT 1 FROM "video_analysis" LIMIT 1),'
+        f" held AS ({_HELD.format('0')} RETURNING 1),"
+        f' segments AS (DELETE FROM "search_segment" WHERE "id" = {gone}),'
+        f' postings AS (DELETE FROM "search_postings" WHERE "segment" = {gone}),'
+        ' merged AS (INSERT INTO "search_segment"'
+        ' ("id", "documents", "postings", "shift", "members")'
+        " SELECT $1::bigint, $4::integer, $5::integer, $6::integer, $7::bytea"
+        " FROM held WHERE $4::integer > 0)"
+        ' SELECT count(*) FROM (SELECT 1 FROM "video_analysis" LIMIT 1) AS v',
+        segment,
+        0,
+        sources,
+        *(merged or (0, 0, 0, b"")),
+    )
 
 
 # Making entries anew (see entries.py)
@@ -205,9 +340,3 @@ NO_ENTRY = (
     'UPDATE "video_analysis" SET "search_terms" = NULL WHERE "id" = $1 AND "updated_at"::text = $2'
 )
 """Of this id and stamp."""
-
-
-async def tidy(client: Prisma) -> None:
-    """Sort in what the index has only listed, and what each search would read from end to end: of
-    1,000 documents, in half a millisecond."""
-    await client.query_raw("SELECT gin_clean_pending_list('search_document_vector_idx')")

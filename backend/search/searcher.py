@@ -12,14 +12,15 @@ from typing import Any
 import orjson
 
 from backend.core import cursors
-from backend.records import RELATIONS, Filters, Reader, RecordJson, total
-from backend.search import candidates as plan
-from backend.search import postgresql, spelling, sqlite
-from backend.search.bm25 import Hit, rank
-from backend.search.candidates import Slot
+from backend.engine import fetch
+from backend.records import RELATIONS, Filters, Reader, RecordJson
+from backend.search import postgresql, segments, spelling, sqlite
+from backend.search.bm25 import Hit, Scores
 from backend.search.indexer import Indexer
+from backend.search.postings import ids_in
 from backend.search.results import all_shown, facets_of
 from backend.search.snippets import Matcher
+from backend.search.weighing import Slot, weigh
 from backend.text.analysis import stem, term_of, words
 
 SQL: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
@@ -38,16 +39,11 @@ SHORTEST_BEGINNING = 3
 WHOLE = 50
 """A last word that so many documents have is taken for a whole one."""
 
-MOST_COUNTED = 10_000
-"""Of what filters name: they may name more, and then no more is known."""
-MOST_KEPT = 1_000
-"""Filters whose counts are remembered."""
 FEW_FILTERED = 1_000
-"""If the filters name so few, each of them is ranked."""
-TOO_MANY = 250
-"""More than these are not ranked: of words that common, those in which they weigh most."""
-MOST_LOOKED_AT = 250
-"""There may be far more than by chance: of words that go together, or of one length."""
+"""If the filters name so few, only those are ranked; or else the best are held against them."""
+RANKED_AT_ONCE = 2
+"""Queries that are ranked at the same time; others wait for their turn. More would be no faster,
+and each takes memory: of 100,000 documents, 10 MB."""
 MOST_FACETED = 50
 _COMPARED_PER_TURN = 200
 """Words, for their spelling: of 40 letters, some 20 ms."""
@@ -60,8 +56,6 @@ class ParsedQuery:
     slots: list[Slot]
     documents: int
     length: int
-    threshold: float
-    """Of the formula that names the documents; 0: not chosen yet."""
 
 
 class Search:
@@ -70,8 +64,7 @@ class Search:
         self._client = reader.client
         self._indexer = indexer
         self._sql = SQL[reader.provider]
-        self._counted: dict[Filters, tuple[int, int, int]] = {}
-        """The index's documents and words, when filters named so many videos."""
+        self._ranking = asyncio.Semaphore(RANKED_AT_ONCE)
 
     async def page(
         self, text: str, filters: Filters, *, limit: int, cursor: str | None
@@ -80,21 +73,19 @@ class Search:
         query = f"search {text} {filters.digest()}"
         after = None
         if cursor is None:
-            parsed = await self._read(text)
-            found = await self._found(filters, parsed.documents, parsed.length)
+            parsed, known = await self._read(text)
         else:
             parsed, after = _decode(cursor, query)
-            documents, length, _ = await self._opening(())
-            found = await self._found(filters, documents, length)
-        hits, parsed = await self._rank(parsed, filters, found, wanted=limit + 1)
-        facets = facets_of(hits[:MOST_FACETED])
-        if after is not None:
-            hits = [
-                hit for hit in hits if (-hit.score, hit.video_id) > (-after.score, after.video_id)
-            ]
+            _, _, known = await self._opening(_terms_of(parsed))
+        async with self._ranking:
+            scores = await self._rank(parsed, filters, known)
+            best = hits = await self._best(scores, filters, max(limit + 1, MOST_FACETED))
+            if after is not None:
+                hits = await self._best(scores, filters, limit + 1, after)
+            del scores
         rows = await self._reader.by_video_ids([hit.video_id for hit in hits[:limit]])
         named = filters.facets()
-        matcher = Matcher({term for slot in parsed.slots for term, _ in slot.terms})
+        matcher = Matcher(_terms_of(parsed))
         current = [
             (hit.score, row)
             for hit in hits[:limit]
@@ -108,18 +99,18 @@ class Search:
             "next_cursor": (
                 cursors.encode(query, _cursor_position(parsed, hits[limit - 1])) if more else None
             ),
-            "facets": facets,
+            "facets": facets_of(best[:MOST_FACETED]),
         }
 
     async def best(self, text: str, filters: Filters, *, limit: int) -> list[Hit]:
-        parsed = await self._read(text)
-        found = await self._found(filters, parsed.documents, parsed.length)
-        hits, _ = await self._rank(parsed, filters, found, wanted=limit)
-        return hits[:limit]
+        parsed, known = await self._read(text)
+        async with self._ranking:
+            return await self._best(await self._rank(parsed, filters, known), filters, limit)
 
     # Parsing the query
 
-    async def _read(self, text: str) -> ParsedQuery:
+    async def _read(self, text: str) -> tuple[ParsedQuery, dict[str, int]]:
+        """And in how many documents each of its terms occurs."""
         found = list(words(text))
         wanted: dict[str, str] = {}
         times: Counter[str] = Counter()
@@ -140,10 +131,9 @@ class Search:
         slots = []
         for term, alternatives in found_as.items():
             if alternatives:
-                reach = min(sum(known[other] for other, _ in alternatives), documents)
-                own = min(known.get(term) or reach, documents)
-                slots.append(Slot(tuple(alternatives), own, times[term], reach))
-        return ParsedQuery(slots, documents, length, 0.0)
+                own = known.get(term) or sum(known[other] for other, _ in alternatives)
+                slots.append(Slot(tuple(alternatives), min(own, documents), times[term]))
+        return ParsedQuery(slots, documents, length), known
 
     async def _opening(self, terms: Iterable[str]) -> tuple[int, int, dict[str, int]]:
         """How many documents there are, their words, and in how many each term occurs: of an
@@ -161,11 +151,6 @@ class Search:
         if not wanted:
             return {}
         rows: Any = await self._client.query_raw(self._sql.FREQUENCIES, self._sql.bound(wanted))
-        return {row["term"]: int(row["documents"]) for row in rows}
-
-    async def _between(self, ends: Iterable[str]) -> dict[str, int]:
-        """_frequencies, for two ranges of terms: their first and their last."""
-        rows: Any = await self._client.query_raw(self._sql.RANGES, *ends)
         return {row["term"]: int(row["documents"]) for row in rows}
 
     async def _beginnings(
@@ -230,90 +215,56 @@ class Search:
     # Ranking
 
     async def _rank(
-        self, parsed: ParsedQuery, filters: Filters, found: int, *, wanted: int
-    ) -> tuple[list[Hit], ParsedQuery]:
-        slots, total = parsed.slots, parsed.documents
-        if not slots or total <= 0:
-            return [], parsed
-        weighed = plan.weigh(slots, total, parsed.length)
-        named = plan.named(filters)
-        share = 1.0
+        self, parsed: ParsedQuery, filters: Filters, known: Mapping[str, int]
+    ) -> Scores:
+        weighed = weigh(parsed.slots, parsed.documents, parsed.length)
+        scores = await segments.scores(self._client, self._sql, weighed, known)
         if filters:
-            share = min(found / total, 1.0)
-            if found <= FEW_FILTERED:
-                lines = await self._lines(*self._sql.filtered(filters))
-                return rank(lines, weighed), parsed
-        deciding = plan.deciding(slots)
-        steps = plan.thresholds(deciding, total)
-        enough = [step for step in steps if step[1] * share <= plan.WANTED]
-        asked = [*enough[-1:], *steps[len(enough) :]]
-        if parsed.threshold:
-            asked = [step for step in steps if abs(step[0] - parsed.threshold) < 1e-6][:1]
+            [(text,)] = await self._fetch(*self._sql.filtered(filters, FEW_FILTERED + 1))
+            ids = ids_in(text)
+            if len(ids) <= FEW_FILTERED:
+                scores.keep(ids)
+        return scores
+
+    async def _best(
+        self, scores: Scores, filters: Filters, wanted: int, after: Hit | None = None
+    ) -> list[Hit]:
+        """So many of those that the filters name, or all that there are: the best first, equals by
+        their id."""
         hits: list[Hit] = []
-        chosen, looked_at = parsed.threshold, 0.0
-        for threshold, expected in asked:
-            # The next step must promise more, or it is not worth asking.
-            if hits and expected < 2 * looked_at:
-                continue
-            formula = plan.formula(deciding, named, total, threshold)
-            indexed = [*deciding, *named]
-            if expected * share <= TOO_MANY:
-                lines = await self._candidates([formula], indexed, filters)
+        for portion in scores.best(2 * wanted, below=after.score if after else None):
+            # Of very many equals the database chooses, by their video_id.
+            begins = after is not None and portion.tied and portion.scores[0] == after.score
+            sql, args = self._sql.documents(
+                portion.ids,
+                filters,
+                after=after.video_id if after is not None and begins else "",
+                limit=wanted - len(hits) if portion.tied else len(portion.ids),
+            )
+            rows = await self._fetch(sql, args)
+            if portion.tied:
+                scored = [(portion.scores[0], row) for row in rows]
             else:
-                higher = [step[0] for step in steps if step[1] * share <= TOO_MANY]
-                better = plan.formula(deciding, named, total, higher[-1]) if higher else None
-                rarest = deciding[0]
-                known = await self._between(plan.told_of(rarest))
-                bands = plan.promising(rarest, known, weighed, total, expected * share)
-                lines = await self._best_lines(formula, better, indexed, filters, bands)
-            hits, chosen, looked_at = rank(lines, weighed), threshold, expected
+                score_of = dict(zip(portion.ids, portion.scores, strict=True))
+                scored = [(score_of[row[0]], row) for row in rows]
+            found = [Hit(score, video_id, facets) for score, (_, video_id, facets) in scored]
+            found.sort(key=_place)
+            hits += [hit for hit in found if after is None or _place(hit) > _place(after)]
             if len(hits) >= wanted:
                 break
-        return hits, ParsedQuery(slots, total, parsed.length, chosen)
+        return hits[:wanted]
 
-    async def _found(self, filters: Filters, documents: int, length: int) -> int:
-        """How many videos the filters name, up to MOST_COUNTED; 0 without filters. They are not
-        counted again while the index has the same totals: the number only says how to search."""
-        if not filters:
-            return 0
-        kept = self._counted.get(filters)
-        if kept is not None and kept[:2] == (documents, length):
-            return kept[2]
-        found = await total(self._reader, filters, MOST_COUNTED)
-        if len(self._counted) >= MOST_KEPT:
-            self._counted.clear()
-        self._counted[filters] = documents, length, found
-        return found
+    async def _fetch(self, sql: str, args: list[Any]) -> Sequence[Sequence[Any]]:
+        return await fetch(self._client, sql, *args)
 
-    async def _best_lines(
-        self,
-        formula: plan.Formula,
-        better: plan.Formula | None,
-        indexed: list[Slot],
-        filters: Filters,
-        bands: list[list[Slot]],
-    ) -> list[str]:
-        """Of the too many that a formula names: all that a better one names, and those of the
-        bands (see plan.promising); without bands, the shortest."""
-        slots = list(indexed)
-        formulas = [] if better is None else [better]
-        if not bands:
-            formulas.append(formula)
-        for band in bands:
-            numbers = range(len(slots), len(slots) + len(band))
-            slots += band
-            formulas.append(("and", [formula, *numbers]))
-        return await self._candidates(formulas, slots, filters)
 
-    async def _candidates(
-        self, formulas: list[plan.Formula], slots: list[Slot], filters: Filters
-    ) -> list[str]:
-        return await self._lines(*self._sql.candidates(formulas, slots, filters, MOST_LOOKED_AT))
+def _terms_of(parsed: ParsedQuery) -> set[str]:
+    return {term for slot in parsed.slots for term, _ in slot.terms}
 
-    async def _lines(self, sql: str, args: list[Any]) -> list[str]:
-        row: Any = await self._client.query_first(sql, *args)
-        text: str | None = row["lines"]
-        return text.split("\n") if text is not None else []
+
+def _place(hit: Hit) -> tuple[float, str]:
+    """In the order of hits."""
+    return -hit.score, hit.video_id
 
 
 def _has(analysis: RecordJson, named: Mapping[str, Sequence[str]]) -> bool:
@@ -330,47 +281,38 @@ def _has(analysis: RecordJson, named: Mapping[str, Sequence[str]]) -> bool:
 
 def _cursor_position(parsed: ParsedQuery, last: Hit) -> list[Any]:
     slots = [
-        [slot.documents, slot.times, [list(term) for term in slot.terms], slot.reach]
-        for slot in parsed.slots
+        [slot.documents, slot.times, [list(term) for term in slot.terms]] for slot in parsed.slots
     ]
-    return [
-        last.score,
-        last.video_id,
-        parsed.documents,
-        parsed.length,
-        parsed.threshold,
-        slots,
-    ]
+    return [last.score, last.video_id, parsed.documents, parsed.length, slots]
 
 
 def _decode(cursor: str, query: str) -> tuple[ParsedQuery, Hit]:
     position = cursors.decode(cursor, query)
     try:
-        score, video_id, documents, length, threshold, slots = position
-        parsed = ParsedQuery(
-            [_slot(slot) for slot in slots], _whole(documents), _whole(length), _number(threshold)
-        )
-        if not isinstance(video_id, str):
+        # Those of earlier releases have one more number, and one more in each slot.
+        score, video_id, documents, length, *earlier, slots = position
+        parsed = ParsedQuery([_slot(slot) for slot in slots], _whole(documents), _whole(length))
+        if not isinstance(video_id, str) or "\0" in video_id or len(earlier) > 1:
             raise ValueError
+        video_id.encode()
         return parsed, Hit(_number(score), video_id)
     except (ValueError, TypeError) as error:
         raise cursors.refused("This is no cursor that an answer gave as next_cursor") from error
 
 
 def _slot(value: Any) -> Slot:
-    documents, times, terms, *reach = value  # cursors of earlier releases have no reach
+    documents, times, terms, *earlier = value
     if not 0 < len(terms) <= MOST_ALTERNATIVES or _whole(times) > LONGEST:
         raise ValueError
+    if len(list(map(_whole, earlier))) > 1:
+        raise ValueError
     return Slot(
-        tuple((_term(term), _share(share)) for term, share in terms),
-        _whole(documents),
-        times,
-        _whole(*reach) if reach else 0,
+        tuple((_term(term), _share(share)) for term, share in terms), _whole(documents), times
     )
 
 
 def _term(value: Any) -> str:
-    # What goes into a formula for the database consists of letters and digits.
+    # Terms consist of letters and digits.
     if not isinstance(value, str) or not value.isalnum() or len(value) > 100:
         raise ValueError
     return value

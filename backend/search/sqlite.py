@@ -1,8 +1,4 @@
-"""Search on SQLite: the SQL that Prisma cannot express. postgresql.py has the same, in order.
-
-The index is FTS5, of which only the lists of documents are used: its own ranking would weigh
-words in another way than PostgreSQL can be made to.
-"""
+"""Search on SQLite: the SQL that Prisma cannot express. postgresql.py has the same, in order."""
 
 from __future__ import annotations
 
@@ -10,8 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from backend.records import Conditions, Filters
-from backend.search.candidates import Formula, Slot
+from backend.search.changes import Blocks, Change, Merged
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -35,18 +33,11 @@ FREQUENCIES = (
     ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
 )
 
-RANGES = (
-    'SELECT "term", "documents" FROM "search_term"'
-    ' WHERE ("term" BETWEEN ? AND ? OR "term" BETWEEN ? AND ?) AND "documents" > 0'
-)
-"""FREQUENCIES of all terms of two ranges, their ends included."""
-
 BEGINNINGS = (
     'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
-    ' AND "documents" > 0 AND unicode(substr("term", -1)) NOT BETWEEN 10240 AND 10495'
-    ' ORDER BY "documents" DESC, "term" LIMIT ?'
+    ' AND "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT ?'
 )
-"""From, below, and how many. The signs are those of repeated terms (analysis.py)."""
+"""From, below, and how many."""
 
 
 def bound(terms: Sequence[str]) -> str:
@@ -54,83 +45,217 @@ def bound(terms: Sequence[str]) -> str:
     return json.dumps(terms)
 
 
-def candidates(
-    formulas: Sequence[Formula], slots: Sequence[Slot], filters: Filters, most: int
-) -> tuple[str, list[Any]]:
-    """One row: `lines`, one text: one for each (see ranking.py) that one of the formulas names.
-    `most`: of those of the fewest words."""
-    query = Conditions("sqlite")
-    asked = " OR ".join(match(each, slots) for each in formulas)
-    query.conditions.append(f"i.search_index MATCH {query.bind(asked)}")
-    index = "" if filters.facets() else "INDEXED BY search_document_lengths"
-    rows = f"search_index AS i CROSS JOIN search_document AS d {index} ON d.id = i.rowid"
-    source = query.narrow(rows, filters)
-    order = f" ORDER BY d.length, d.video_id LIMIT {most}"
-    shortest = f"SELECT d.id FROM {source}{query.where()}{order}"
-    return _lines(f"({shortest}) AS s CROSS JOIN search_document AS d ON d.id = s.id"), query.args
+# Ranking (see segments.py)
+
+POSTINGS = (
+    'SELECT "id", CASE WHEN ? THEN "members" END, NULL FROM "search_segment"'
+    ' UNION ALL SELECT p."segment", NULL, p."postings" FROM "search_segment" AS s'
+    ' CROSS JOIN "search_postings" AS p ON p."segment" = s."id"'
+    ' AND p."bucket" IN (SELECT value >> s."shift" FROM json_each(?))'
+)
+"""Whether documents are wanted, and prefixes as JSON. Each segment, with its documents; and the
+blocks of these prefixes, with their segments."""
 
 
-def filtered(filters: Filters) -> tuple[str, list[Any]]:
-    """As candidates, but all that the filters name."""
+def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
+    """The ids of the documents that the filters name, up to so many: one text, with commas."""
     query = Conditions("sqlite")
     query.add(filters)
-    source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
-    return _lines(source + query.where()), query.args
+    source = "video_analysis AS v CROSS JOIN search_document AS d ON d.video_id = v.video_id"
+    found = f"SELECT d.id FROM {source}{query.where()} LIMIT {query.bind(most)}"
+    return f"SELECT group_concat(id) FROM ({found})", query.args
 
 
-def _lines(source: str) -> str:
-    return (
-        "SELECT group_concat(d.video_id || ' ' || d.length || char(9) || ' ' || d.terms || ' '"
-        f" || char(9) || d.facets, char(10)) AS lines FROM {source}"
-    )
+def documents(
+    ids: Sequence[int], filters: Filters, *, after: str, limit: int
+) -> tuple[str, list[Any]]:
+    """id, video_id and facets of those that there still are, that the filters name and whose
+    video_id comes after another: of so many, in the order of their video_id."""
+    query = Conditions("sqlite")
+    rows = f"json_each({query.bind(orjson.dumps(ids).decode())}) AS k"
+    source = f"{rows} CROSS JOIN search_document AS d ON d.id = k.value"
+    query.conditions.append(f"d.video_id > {query.bind(after)}")
+    source = query.narrow(source, filters)
+    found = f"SELECT d.id, d.video_id, d.facets FROM {source}{query.where()}"
+    return f"{found} ORDER BY d.video_id LIMIT {query.bind(limit)}", query.args
 
 
-def match(formula: Formula, slots: Sequence[Slot]) -> str:
-    if isinstance(formula, int):
-        terms = [f'"{term}"' for term, _ in slots[formula].terms]
-        return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
-    operator, parts = formula
-    return f"({f' {operator.upper()} '.join(match(part, slots) for part in parts)})"
+# Applying the queue (see changes.py)
 
-
-# Applying the queue (see indexer.py)
-
-APPLY_AFTER = 128
+APPLY_AFTER = 256
 """Writes after which to apply the queue: the more, the cheaper for each, but the writer waits
 meanwhile."""
 
 MAX_APPLIED = 1_000
 """Entries that one transaction applies, during which writers wait."""
 
-_FIRST = f'FROM "search_queue" ORDER BY "id" LIMIT {MAX_APPLIED}'
-_CLAIMED = f'SELECT "video_id" {_FIRST}'
+MAX_APPLIED_BYTES = 2_000_000
+"""Of their texts, that one transaction applies."""
 
-
-def _count_terms(change: str) -> str:
-    """Add to search_term, for those of the claimed videos that search_document has."""
-    return (
-        f'INSERT INTO "search_term" ("term", "documents") SELECT value, {change}'
-        ' FROM "search_document" AS d CROSS JOIN'
-        """ json_each('["' || replace(d."terms", ' ', '","') || '"]')"""
-        f" WHERE d.\"video_id\" IN ({_CLAIMED}) AND value <> '' GROUP BY value"
-        ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"'
+CLAIM = f"""
+    WITH waiting AS (
+        SELECT "id", "video_id" FROM "search_queue" ORDER BY "id" LIMIT {MAX_APPLIED}
+    ), sized AS (
+        SELECT w."id", w."video_id", coalesce(length(CAST(v."search_terms" AS BLOB)), 0)
+            + coalesce(length(CAST(d."terms" AS BLOB)), 0) AS "size" FROM waiting AS w
+        LEFT JOIN "video_analysis" AS v ON v."video_id" = w."video_id"
+        LEFT JOIN "search_document" AS d ON d."video_id" = w."video_id"
+    ), claimed AS MATERIALIZED (
+        SELECT "id", "video_id" FROM (
+            SELECT "id", "video_id", sum("size") OVER (ORDER BY "id") - "size" AS "before"
+            FROM sized
+        ) WHERE "before" < {MAX_APPLIED_BYTES}
     )
+    SELECT t."version", t."last_document",
+        (SELECT CAST(max("id") AS TEXT) FROM claimed),
+        EXISTS (SELECT 1 FROM "search_queue" WHERE "id" > (SELECT max("id") FROM claimed)),
+        (SELECT json_group_array(
+            json_array(c."video_id", d."id", d."length", d."terms", v."search_terms")
+        ) FROM (SELECT DISTINCT "video_id" FROM claimed) AS c
+        LEFT JOIN "search_document" AS d ON d."video_id" = c."video_id"
+        LEFT JOIN "video_analysis" AS v
+            ON v."video_id" = c."video_id" AND v."search_terms" <> '')
+    FROM "search_total" AS t
+"""
+"""One row: see changes.Claim. In the order of the numbers of the queue, which SQLite gives in the
+order of the transactions that are committed, as there is one at a time."""
 
 
-APPLY_QUEUE = (
-    _count_terms("-count(*)"),
-    f'DELETE FROM "search_document" WHERE "video_id" IN ({_CLAIMED})',
-    'INSERT INTO "search_document" ("video_id", "length", "terms", "facets")'
-    ' SELECT "video_id", CAST("entry" AS INTEGER),'
-    ' substr("entry", instr("entry", \' \') + 1, "end" - instr("entry", \' \') - 1),'
-    ' substr("entry", "end" + 1) FROM ('
-    'SELECT "video_id", "search_terms" AS "entry",'
-    ' instr("search_terms" || char(10), char(10)) AS "end"'
-    f' FROM "video_analysis" WHERE "video_id" IN ({_CLAIMED}) AND "search_terms" <> \'\')',
-    _count_terms("count(*)"),
-    f'DELETE FROM "search_queue" WHERE "id" IN (SELECT "id" {_FIRST})',
+def _item(number: int) -> str:
+    """Of an array of JSON."""
+    return f"json_extract(value, '$[{number}]')"
+
+
+_PLACED = f"{_item(0)}, substr(?, {_item(1)}, {_item(2)})"
+"""The bucket and the bytes of each block: see changes.Blocks."""
+
+
+async def store(client: Prisma, change: Change) -> None:
+    """As one transaction. Raises DataError (see changes.is_outdated) where the index is no longer
+    as it was read."""
+    batch = client.batch_()
+    batch.execute_raw(
+        'UPDATE "search_total" SET'
+        ' "version" = CASE WHEN "version" = ? THEN "version" + 1 END,'
+        ' "documents" = "documents" + ?, "length" = "length" + ?,'
+        ' "last_document" = ?, "last_segment" = "last_segment" + 1',
+        change.version,
+        change.more_documents,
+        change.more_length,
+        change.last_document,
+    )
+    batch.execute_raw(
+        'DELETE FROM "search_document" WHERE "id" IN (SELECT value FROM json_each(?))',
+        orjson.dumps(change.replaced + change.removed).decode(),
+    )
+    batch.execute_raw(
+        'INSERT INTO "search_document" ("id", "video_id", "length", "terms", "facets")'
+        f" SELECT {', '.join(map(_item, range(5)))} FROM json_each(?)",
+        orjson.dumps(change.documents).decode(),
+    )
+    batch.execute_raw(
+        'INSERT INTO "search_term" ("term", "documents")'
+        " SELECT key, value FROM json_each(?) WHERE true"
+        ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"',
+        orjson.dumps(change.terms).decode(),
+    )
+    if change.segment is not None:
+        segment = change.segment
+        batch.execute_raw(
+            'INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")'
+            ' SELECT "last_segment", ?, ?, ?, ? FROM "search_total"',
+            len(change.documents),
+            segment.postings,
+            segment.shift,
+            segment.members,
+        )
+        batch.execute_raw(
+            'INSERT INTO "search_postings" ("segment", "bucket", "postings")'
+            f' SELECT "last_segment", {_PLACED}'
+            ' FROM json_each(?) CROSS JOIN "search_total"',
+            segment.blocks.data,
+            segment.blocks.places(),
+        )
+    batch.execute_raw('DELETE FROM "search_queue" WHERE "id" <= ?', int(change.claim))
+    await batch.commit()
+
+
+# Merging (see merging.py)
+
+SEGMENTS = (
+    'SELECT s."id", s."documents", s."postings", t."documents"'
+    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t ORDER BY s."id"'
 )
-"""One transaction. The index itself follows search_document by triggers."""
+"""Its documents and postings, and how many documents there are in all."""
+
+MEMBERS = (
+    'SELECT "id", "members" FROM "search_segment"'
+    ' WHERE "id" IN (SELECT value FROM json_each(?)) ORDER BY "id"'
+)
+
+LIVING = 'SELECT group_concat("id") FROM "search_document" WHERE "id" BETWEEN ? AND ?'
+"""Their ids: one text, with commas."""
+
+PORTION = (
+    'SELECT p."segment", p."postings" FROM json_each(?) AS k'
+    ' CROSS JOIN "search_segment" AS s ON s."id" = k.value'
+    ' CROSS JOIN "search_postings" AS p ON p."segment" = s."id"'
+    ' AND p."bucket" BETWEEN ? >> s."shift" AND ? >> s."shift"'
+    ' ORDER BY p."segment", p."bucket"'
+)
+"""Of these segments, the blocks of the prefixes from the first to the last."""
+
+_NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
+
+LEASE = f'SELECT "merging", "merging_until" < {_NOW} FROM "search_total"'
+"""The segment that is being made; 0: none. And whether its maker is taken to be gone."""
+
+_HELD = (
+    'UPDATE "search_total" SET "merging" = CASE WHEN "merging" = ? THEN {} END,'
+    f' "merging_until" = {_NOW} + ?'
+)
+
+
+async def begin_merge(client: Prisma, left: int, seconds: int) -> int:
+    """The number of the segment that is to be made, in place of one that was left unfinished (0:
+    none). Raises DataError (see changes.is_outdated) where another began, as do those below where
+    it took over."""
+    begin = _HELD.format('"last_segment" + 1') + ', "last_segment" = "last_segment" + 1'
+    row: Any = await client.query_first(f'{begin} RETURNING "merging"', left, seconds)
+    await client.execute_raw('DELETE FROM "search_postings" WHERE "segment" = ?', left)
+    return int(row["merging"])
+
+
+async def store_blocks(client: Prisma, segment: int, blocks: Blocks, seconds: int) -> None:
+    batch = client.batch_()
+    batch.execute_raw(_HELD.format('"merging"'), segment, seconds)
+    batch.execute_raw(
+        'INSERT INTO "search_postings" ("segment", "bucket", "postings")'
+        f" SELECT ?, {_PLACED} FROM json_each(?)",
+        segment,
+        blocks.data,
+        blocks.places(),
+    )
+    await batch.commit()
+
+
+async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources: str) -> None:
+    """Put the segment, or nothing, in the place of its sources (JSON)."""
+    batch = client.batch_()
+    batch.execute_raw(_HELD.format("0"), segment, 0)
+    for table, column in (("search_segment", "id"), ("search_postings", "segment")):
+        batch.execute_raw(
+            f'DELETE FROM "{table}" WHERE "{column}" IN (SELECT value FROM json_each(?))', sources
+        )
+    if merged is not None:
+        batch.execute_raw(
+            'INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")'
+            " VALUES (?, ?, ?, ?, ?)",
+            segment,
+            *merged,
+        )
+    await batch.commit()
+
 
 # Making entries anew (see entries.py)
 
@@ -158,30 +283,3 @@ NO_ENTRY = (
     ' WHERE "id" = ? AND CAST("updated_at" AS TEXT) = ?'
 )
 """Of this id and stamp."""
-
-_PARTS = (
-    'SELECT max("pages") AS "largest", sum("pages") AS "pages" FROM'
-    ' (SELECT count(*) AS "pages" FROM "search_index_idx" GROUP BY "segid")'
-)
-_MERGE = """INSERT INTO "search_index" ("search_index", "rank") VALUES ('merge', ?)"""
-_PAGES = 16
-"""Merged in one transaction, during which writers wait: some 2 ms."""
-
-
-async def tidy(client: Prisma) -> None:
-    """Merge the parts of the index, which FTS5 leaves for each search to go through."""
-    pages, largest = await _parts(client)
-    if pages - largest <= pages / 8:  # it takes as long as the index is large
-        return
-    await client.execute_raw(_MERGE, -_PAGES)  # to begin: all parts into one
-    for _ in range(pages // _PAGES * 2):
-        pages, largest = await _parts(client)
-        if pages == largest:
-            return
-        await client.execute_raw(_MERGE, _PAGES)
-
-
-async def _parts(client: Prisma) -> tuple[int, int]:
-    """The index's pages, and those of its largest part."""
-    row: Any = await client.query_first(_PARTS)
-    return row["pages"] or 0, row["largest"] or 0

@@ -1,61 +1,53 @@
-"""What the search index is told of a document, as one line of text."""
+"""What the search index is told of a document, as lines of text."""
 
 from __future__ import annotations
 
-import math
+import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from backend.text.analysis import terms
 
-MOST_REPEATS = 255
-# No letters, so they stand in no word's term: braille patterns, and arrows.
-_REPEAT_SIGNS = 0x2800
-_LENGTH_SIGNS = 0x2900
+MOST_COUNTED = 255
+"""A term that occurs more often counts as so often."""
+COUNT_SIGNS = 32
+"""A count is written as the character of the code `COUNT_SIGNS` + count: none that ends a line, and
+for most counts one byte."""
+
+_SIGNS = re.compile(f"[{chr(COUNT_SIGNS + 1)}-{chr(COUNT_SIGNS + MOST_COUNTED)}]*")
 
 
-def index_entry(texts: Iterable[str]) -> str:
-    """What the index is told of a document: see the migration `search_queue`."""
+class IndexEntry(NamedTuple):
+    length: int
+    """Words of the document."""
+    terms: list[str]
+    """Each once."""
+    counts: str
+    """A sign for each term."""
+    facets: str
+    """As JSON; empty: none."""
+
+
+def index_entry(texts: Iterable[str], facets: str = "") -> str:
+    """What the index is told of a document: see the migration `search_postings`. `facets`: JSON."""
     found: list[str] = []
     for text in texts:
         found += terms(text)
-    parts = [
-        term if count == 1 else f"{term} {repeated(term, count)}"
-        for term, count in Counter(found).items()
-    ]
-    if found:
-        parts.append(length_class(len(found)))
-    return f"{len(found)} {' '.join(parts)}"
+    counts = Counter(found)
+    signs = "".join([chr(COUNT_SIGNS + min(each, MOST_COUNTED)) for each in counts.values()])
+    entry = f"{len(found)} {' '.join(counts)}\n{signs}"
+    return f"{entry}\n{facets}" if facets else entry
 
 
-def repeated(term: str, count: int) -> str:
-    """The index's own term for one that occurs so often in a document."""
-    return term + chr(_REPEAT_SIGNS + min(count, MOST_REPEATS))
-
-
-def length_class(length: int) -> str:
-    """The index's own term for all documents of about so many words: eight classes from each power
-    of two to the next. By their terms, the short ones are found among those that have a word."""
-    power = length.bit_length() - 1
-    return chr(_LENGTH_SIGNS + 8 * power + (length * 8 >> power) - 8)
-
-
-def occurrences(entry: str, term: str) -> int:
-    """How often a document's entry, between two spaces, names a term."""
-    at = entry.find(f" {term} ")
-    if at < 0:
-        return 0
-    after = at + len(term) + 2
-    if entry.startswith(term, after):
-        sign = ord(entry[after + len(term)]) - _REPEAT_SIGNS
-        if 1 < sign <= MOST_REPEATS:
-            return sign
-    return 1
-
-
-LENGTH_CLASSES = {
-    chr(_LENGTH_SIGNS + 8 * power + part): math.ceil((8 + part) * 2**power / 8)
-    for power in range(15)
-    for part in range(8)
-}
-"""The terms of documents below 32,768 words, each with the fewest words of its own."""
+def read_entry(entry: str) -> IndexEntry:
+    """What index_entry() wrote; of what others wrote, as much as can be read."""
+    head, _, rest = entry.partition("\n")
+    counts, _, facets = rest.partition("\n")
+    length, _, named = head.partition(" ")
+    terms = named.split(" ") if named else []
+    if len(counts) == len(terms) and length.isdecimal() and _SIGNS.fullmatch(counts):
+        return IndexEntry(int(length), terms, counts, facets)
+    terms = list(dict.fromkeys(named.split()))
+    number = int(length) if length.isdecimal() and len(length) < 10 else len(terms)
+    return IndexEntry(number, terms, chr(COUNT_SIGNS + 1) * len(terms), facets)

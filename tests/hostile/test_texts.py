@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import chain
 from typing import Any
 
 import httpx
 import pytest
 
+from backend.core import cursors
+from backend.records import ALL
+from backend.search.searcher import MOST_ALTERNATIVES
+from tests.fixtures import Database
 from tests.hostile.watch import watched
 from tests.service.test_bad_input import COLLECTION
 
@@ -121,3 +126,30 @@ async def test_callers_that_left_leave_no_work_behind(client: httpx.AsyncClient)
     await asyncio.gather(*calls, return_exceptions=True)
     async with watched(), asyncio.timeout(5):
         assert (await client.get(f"{COLLECTION}v")).status_code == 200
+
+
+async def test_the_longest_query_of_words_that_all_documents_have(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """As a forged cursor may ask it: each slot has as many words as any, all documents are alike,
+    and none is better than another."""
+    each = [[f"word{slot}x{other}" for other in range(MOST_ALTERNATIVES)] for slot in range(32)]
+    terms = " ".join(chain.from_iterable(each))
+    number = 20_000
+    database.execute(
+        f"WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {number})"
+        " INSERT INTO video_analysis (id, video_id, description, search_terms, updated_at)"
+        f" SELECT 'id' || n, 'v' || n, 'A dog.', '288 {terms}', '2026-01-01' FROM n"
+    )
+    async with asyncio.timeout(120):
+        while database.count("search_queue"):
+            await client.get("/api/search", params={"q": "dog"})
+    slots = [[number, 1, [[term, 0.5] for term in alternatives]] for alternatives in each]
+    query = f"search dog {ALL.digest()}"
+    cursor = cursors.encode(query, [1e6, "v", number, 288 * number, slots])
+    async with watched():
+        found = await client.get("/api/search", params={"q": "dog", "cursor": cursor})
+    assert found.status_code == 200
+    results = found.json()["results"]
+    assert [each["video_id"] for each in results[:3]] == ["v1", "v10", "v100"]
+    assert {each["score"] for each in results} == {results[0]["score"]}

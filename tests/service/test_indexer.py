@@ -14,7 +14,7 @@ from backend.main import create_app
 from backend.search import indexer as indexer
 from backend.search.searcher import SQL
 from backend.text.entry import index_entry
-from tests.fixtures import Database, client_of, on_postgresql, on_sqlite, settings_for
+from tests.fixtures import Database, client_of, on_postgresql, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -69,27 +69,6 @@ async def test_more_than_is_taken_in_at_once(
     assert answer.json()["count"] == 1
     assert database.count("search_queue") == 0
     assert len(database.indexed()) == 2500
-
-
-@on_sqlite
-async def test_the_parts_of_the_index_are_merged(
-    own_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = "(SELECT DISTINCT segid FROM search_index_idx)"
-    app = create_app(settings_for(own_database.url))
-    monkeypatch.setattr(indexer, "IDLE_SECONDS", 1e6)
-    async with app.router.lifespan_context(app), client_of(app) as client:
-        for number in range(3):
-            await post(client, number)
-            assert await number_of_dogs(client) == number + 1
-    assert own_database.count(parts) > 1
-    monkeypatch.setattr(indexer, "IDLE_SECONDS", 0.05)
-    async with app.router.lifespan_context(app), client_of(app) as client:
-        async with asyncio.timeout(30):
-            while own_database.count(parts) > 1:  # noqa: ASYNC110  a database sets no event
-                await asyncio.sleep(0.05)
-        assert await number_of_dogs(client) == 3
-    assert own_database.indexed() == {"v0", "v1", "v2"}
 
 
 async def test_what_was_left_when_the_service_stopped(

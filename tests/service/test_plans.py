@@ -9,7 +9,6 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-import httpx
 import pytest
 from prisma import Prisma
 from prisma.models import VideoAnalysis
@@ -21,7 +20,6 @@ from backend.records.listing import Order, Position, statements
 from backend.records.reader import RELATED
 from backend.records.record import JSON_FORM
 from backend.search import postgresql, sqlite
-from backend.search.candidates import Slot
 from tests.fixtures import Database, SQLite, on_postgresql
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +37,6 @@ LISTS: list[tuple[Filters, Order, str]] = [
     (TAGGED, "-created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
     (TAGGED, "created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
 ]
-SLOTS = [Slot((("beach", 1.0),), 10), Slot((("dog", 1.0),), 20)]
 
 
 def plan(database: Database, sql: str, args: list[Any]) -> str:
@@ -85,29 +82,27 @@ async def test_a_deep_page_begins_at_its_place_not_at_a_bound(
     assert f"({order.removeprefix('-')},id)" in found or "ROW(" in found
 
 
-async def test_search_reads_the_full_text_index(
-    client: httpx.AsyncClient, database: Database
-) -> None:
-    await client.post("/api/video-analysis/", json={"video_id": "v", "description": "A beach."})
+async def test_search_reads_its_tables_by_their_keys(database: Database) -> None:
     sql = sqlite if isinstance(database, SQLite) else postgresql
-    found = plan(database, *sql.candidates([("and", [0, 1]), 1], SLOTS, TAGGED, 100))
-    of_text = plan(database, *sql.candidates([0], SLOTS, SAID, 100))
+    flag: Any = 1 if isinstance(database, SQLite) else "true"
+    postings = plan(database, sql.POSTINGS, [flag, "[1, 2]"])
+    found = plan(database, *sql.documents([1, 2], SAID, after="", limit=10))
+    frequencies = plan(database, sql.FREQUENCIES, [sql.bound(["beach"])])
+    claimed = plan(database, sql.CLAIM, [])
     if isinstance(database, SQLite):
-        assert "SCAN i VIRTUAL TABLE INDEX" in found
+        assert "sqlite_autoindex_search_postings_1 (segment=? AND bucket=?)" in postings
         assert "SEARCH d USING INTEGER PRIMARY KEY" in found
-        assert "SEARCH d USING COVERING INDEX search_document_lengths (id=?)" in of_text
-        assert "SEARCH v USING INDEX video_analysis_video_id_key" in of_text
-        frequencies = plan(database, sqlite.FREQUENCIES, [json.dumps(["beach"])])
+        assert "SEARCH v USING INDEX video_analysis_video_id_key" in found
         assert "SEARCH search_term USING PRIMARY KEY" in frequencies
-        ranges = plan(database, sqlite.RANGES, ["a", "b", "x", "y"])
-        assert ranges.count("SEARCH search_term USING PRIMARY KEY") == 2
+        assert claimed.count("SEARCH v USING INDEX video_analysis_video_id_key") == 2
+        assert claimed.count("SEARCH d USING INDEX sqlite_autoindex_search_document_1") == 2
     else:
-        assert "Bitmap Index Scan on search_document_vector_idx" in found
-        assert "Index Scan using video_analysis_video_id_key" in of_text
-        frequencies = plan(database, postgresql.FREQUENCIES, ["beach"])
+        assert "Index Scan using search_postings_pkey" in postings
+        assert "Index Scan using search_document_pkey" in found
+        assert "Index Scan using video_analysis_video_id_key" in found
         assert "search_term_pkey" in frequencies
-        ranges = plan(database, postgresql.RANGES, ["a", "b", "x", "y"])
-        assert ranges.count("search_term_pkey") == 2
+        assert claimed.count("Index Scan using video_analysis_video_id_key") == 2
+        assert claimed.count("Index Scan using search_document_video_id_key") == 2
 
 
 async def test_relations_are_found_by_their_records(database: Database) -> None:

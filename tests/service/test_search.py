@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.main import create_app
-from backend.search import candidates as plan
 from backend.search import searcher as asking
-from backend.text.entry import LENGTH_CLASSES, length_class
-from tests.fixtures import Database, client_of, on_sqlite, settings_for
+from tests.fixtures import Database, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -294,17 +291,6 @@ async def test_where_the_index_cannot_take_in_it_stays_as_it_was(
         assert own_database.indexed() == {"old", "new"}
 
 
-@on_sqlite
-async def test_a_database_without_the_newest_index(own_database: Database) -> None:
-    own_database.execute("DROP INDEX search_document_lengths")
-    app = create_app(settings_for(own_database.url))
-    async with app.router.lifespan_context(app), client_of(app) as client:
-        await post(client, "v", description="A zebra.")
-        answer = await client.get("/api/search", params={"q": "zebra"})
-        assert answer.status_code == 503
-        assert "not up to date" in answer.text
-
-
 async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClient) -> None:
     for number in range(30):
         await post(client, f"common{number:02}", description="a dog and a cat play " * 2)
@@ -319,10 +305,8 @@ async def test_rarer_words_weigh_more_and_shorter_texts(client: httpx.AsyncClien
 
 
 async def test_a_rare_word_is_found_beside_one_that_too_many_have(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient,
 ) -> None:
-    monkeypatch.setattr(asking, "TOO_MANY", 10)
-    monkeypatch.setattr(plan, "PROMISING", 10)
     for number in range(30):
         await post(client, f"common{number:02}", description="a dog plays")
     await post(client, "rare", description="a heron" + " and other birds near the water" * 5)
@@ -445,69 +429,3 @@ async def test_any_text_is_stored_and_asked(client: httpx.AsyncClient, q: str, s
             shown = _Marks(result["snippet"]).text
             assert shown.strip("… ").replace("\r", "\n")[:20] in stored.replace("\r", "\n")
     assert json.loads(answer.content) is not None
-
-
-async def test_of_a_very_common_word_the_best_are_found(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asking, "TOO_MANY", 10)
-    monkeypatch.setattr(plan, "PROMISING", 20)
-    monkeypatch.setattr(plan, "OFTEN_REPEATED", 3)
-    for number in range(60):
-        said = "dog " * (1 + number % 7 // 2) + "and other things " * (1 + number % 11)
-        said += "dog " * (40 if number == 33 else 0)
-        await post(client, f"v{number:02}", description=said)
-    some = await search(client, "dog", limit=10)
-    monkeypatch.setattr(asking, "TOO_MANY", 100)
-    every = await search(client, "dog", limit=10)
-    assert [each["score"] for each in some["results"]] == [
-        each["score"] for each in every["results"]
-    ]
-
-
-async def test_very_many_of_one_length(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("TOO_MANY", "MOST_LOOKED_AT"):
-        monkeypatch.setattr(asking, name, 10)
-    for number in range(30):
-        await post(client, f"v{number:02}", description="a dog plays")
-    assert await ids(client, "dog", limit=100) == [f"v{number:02}" for number in range(10)]
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 100, 127, 128, 32_767])
-def test_a_length_is_of_the_last_class_that_begins_at_it_or_before(length: int) -> None:
-    begun = [sign for sign, shortest in LENGTH_CLASSES.items() if shortest <= length]
-    distinct = [sign for sign in begun if sign == length_class(LENGTH_CLASSES[sign])]
-    assert distinct[-1] == length_class(length)
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_a_formula_holds_where_the_weights_reach_the_threshold(seed: int) -> None:
-    choose = random.Random(seed)
-    slots = [
-        plan.Slot(((f"t{at}", 1.0),), choose.choice([7, 700, choose.randint(1, 50_000)]))
-        for at in range(choose.randint(1, 7))
-    ]
-    deciding = plan.deciding(slots)
-
-    def holds(formula: plan.Formula, has: set[int]) -> bool:
-        if isinstance(formula, int):
-            return formula in has
-        operator, parts = formula
-        return (all if operator == "and" else any)(holds(part, has) for part in parts)
-
-    for threshold, _ in plan.thresholds(deciding, 100_000):
-        formula = plan.formula(deciding, [], 100_000, threshold)
-        for bits in range(2 ** len(deciding)):
-            has = {at for at in range(len(deciding)) if bits >> at & 1}
-            reached = sum(plan.weight(deciding[at], 100_000) for at in has)
-            assert holds(formula, has) == (reached > threshold - 1e-7)
-
-
-def test_a_rare_word_that_begins_common_ones_is_expected_in_all_of_theirs() -> None:
-    rare = plan.Slot((("mo", 1.0), ("move", 0.25)), 10, 1, 40_000)
-    dog = plan.Slot((("dog", 1.0),), 5_000)
-    (both, together), (alone, either), *_ = plan.thresholds([rare, dog], 100_000)
-    assert both > alone == plan.weight(rare, 100_000)
-    assert (round(together), round(either)) == (2_000, 40_000)
