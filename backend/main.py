@@ -15,7 +15,17 @@ from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
 from backend.http.steps.hosts import allowed_hosts
-from backend.routers import context, health, lookup, names, openapi, search, stats, video_analysis
+from backend.routers import (
+    context,
+    health,
+    history,
+    lookup,
+    names,
+    openapi,
+    search,
+    stats,
+    video_analysis,
+)
 from backend.services import make_services
 
 
@@ -58,8 +68,9 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.database = services.database
     app.state.search = services.search
     app.state.context = services.context
+    app.state.history = services.history
     # As they are: include_router would compile their paths anew and match each request twice.
-    for module in (video_analysis, lookup, search, context, names, stats, health):
+    for module in (video_analysis, history, lookup, search, context, names, stats, health):
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app)
     openapi.install(app, max_description_length=settings.max_description_length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.context import ContextService
+from backend.history import HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 
@@ -16,9 +17,10 @@ class Services:
     database: DatabaseService
     search: SearchService
     context: ContextService
+    history: HistoryService
 
 
 def make_services(url: str, *, max_description_length: int = 65_535) -> Services:
     database = DatabaseService(url, max_description_length=max_description_length)
     search = SearchService(database)
-    return Services(database, search, ContextService(database, search))
+    return Services(database, search, ContextService(database, search), HistoryService(database))

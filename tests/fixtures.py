@@ -220,7 +220,7 @@ def shared_database(make_database: MakeDatabase) -> Database:
 @pytest.fixture
 def database(shared_database: Database) -> Database:
     """A migrated database without rows."""
-    shared_database.execute("DELETE FROM video_analysis")
+    shared_database.execute("DELETE FROM video_analysis; DELETE FROM change_log")
     return shared_database
 
 

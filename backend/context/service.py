@@ -24,7 +24,8 @@ class ContextService:
             best = await self._search.best(request.query, limit=MOST_IN_CONTEXT)
             hits = [pack.Wanted(hit.video_id, [], hit.score) for hit in best]
         async with self._reader.pages:
-            found = await self._reader.by_video_ids([hit.video_id for hit in hits])
+            # What does not fit in a response would not fit in any context either.
+            found, _ = await self._reader.by_video_ids([hit.video_id for hit in hits])
             videos = {id_: record_of(stored) for id_, stored in found.items()}
             return await in_thread(
                 lambda goes_on: pack.pack(

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     max_description_length: int = Field(
         65_535, ge=1, description="the longest description, in characters"
     )
+    require_if_match: bool = Field(
+        False,
+        description="true: a record is changed or deleted only by who sends the ETag that he has "
+        "read, as If-Match; without one 428",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",

@@ -4,6 +4,7 @@ ServiceError                 answered as a problem document; records/errors.py h
   BodyTooLarge               413
   UnsupportedMediaType       415
   InvalidRequest             422, with the place and reason of each error
+  PreconditionRequired       428, where REQUIRE_IF_MATCH is set
   RequestIncomplete          400, the client went away in the middle of its body
   DatabaseUnavailable        503, with Retry-After
     DatabaseNotReady         503, a table or column is missing
@@ -13,8 +14,8 @@ StartupError                 the server cannot start; its text is shown to who s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 RETRY_AFTER_SECONDS = 1
 MOST_ERRORS = 20
@@ -35,6 +36,10 @@ class ServiceError(Exception):
     status: ClassVar[int]
     kind: ClassVar[str]
     title: ClassVar[str]
+    headers: Mapping[str, str] = {}
+    """Of the response."""
+    more: Mapping[str, Any] = {}
+    """Further members of the problem document."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -72,6 +77,18 @@ class InvalidRequest(ServiceError):
         self.errors = told
 
 
+class PreconditionRequired(ServiceError):
+    status = 428
+    kind = "precondition-required"
+    title = "Precondition required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This service takes a change only with If-Match: send the ETag of the record as you "
+            "have read it."
+        )
+
+
 class RequestIncomplete(ServiceError):
     status = 400
     kind = "request-incomplete"
@@ -85,6 +102,8 @@ class DatabaseUnavailable(ServiceError):
     status = 503
     kind = "database-unavailable"
     title = "Database unavailable"
+
+    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
     def __init__(self, detail: str = "The database does not answer. Try again shortly.") -> None:
         super().__init__(detail)

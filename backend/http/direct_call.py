@@ -142,7 +142,7 @@ class DirectCall:
             injected = arguments[self._endpoint.response_name] = Response()
             del injected.headers["content-length"]
         result = await self._endpoint.call(**arguments)
-        if isinstance(result, JsonResponse):
+        if isinstance(result, Response):
             return result
         if not isinstance(result, self._model):
             raise TypeError(f"{self.route.name} returned a {type(result).__name__}")

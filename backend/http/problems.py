@@ -20,8 +20,6 @@ from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
 from backend.core.errors import (
-    RETRY_AFTER_SECONDS,
-    DatabaseUnavailable,
     FieldError,
     InvalidRequest,
     RequestIncomplete,
@@ -51,6 +49,7 @@ class Problem(Response):
         kind: str | None = None,
         title: str | None = None,
         errors: Sequence[FieldError] | None = None,
+        more: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.document: dict[str, Any] = {
@@ -62,6 +61,7 @@ class Problem(Response):
         }
         if errors is not None:
             self.document["errors"] = [error._asdict() for error in errors]
+        self.document |= more or {}
         super().__init__(status_code=status, headers=headers)
 
     def render(self, content: Any) -> bytes:
@@ -76,11 +76,6 @@ class Problem(Response):
 
 
 def problem_of(error: ServiceError) -> Problem:
-    headers = (
-        {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        if isinstance(error, DatabaseUnavailable)
-        else None
-    )
     errors = error.errors if isinstance(error, InvalidRequest) else None
     return Problem(
         error.status,
@@ -88,7 +83,8 @@ def problem_of(error: ServiceError) -> Problem:
         kind=error.kind,
         title=error.title,
         errors=errors,
-        headers=headers,
+        more=error.more,
+        headers=error.headers,
     )
 
 

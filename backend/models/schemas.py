@@ -35,6 +35,7 @@ from backend.models.metadata import (
     Tags,
     Title,
 )
+from backend.models.sources import Source
 
 # Without a lookahead, which not every reader of JSON Schema knows: any string of these
 # characters, at least one, except "." and "..".
@@ -125,13 +126,24 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+GivenSource = Annotated[
+    Source | None,
+    Field(description="Where these values come from. Absent: a person changes them."),
+]
+
+
 class VideoAnalysisCreate(Metadata):
     video_id: VideoId
     description: Description
+    source: Annotated[
+        Source | None,
+        Field(description="Where these values come from. Absent: a machine has made them."),
+    ] = None
 
 
 class VideoAnalysisUpdate(_Body):
     description: Description
+    source: GivenSource = None
 
 
 class VideoAnalysisPatch(_Body):
@@ -150,6 +162,7 @@ class VideoAnalysisPatch(_Body):
     tags: Tags | None = None
     extra: ExtraPatch | None = None
     segments: Segments | None = None
+    source: GivenSource = None
 
     @model_validator(mode="after")
     def _keeps_description(self) -> VideoAnalysisPatch:
@@ -159,7 +172,7 @@ class VideoAnalysisPatch(_Body):
 
     def changes(self, record: VideoAnalysis) -> dict[str, Any]:
         """The fields of `record` that this patch gives, and what they become."""
-        values = {name: getattr(self, name) for name in self.model_fields_set}
+        values = {name: getattr(self, name) for name in self.model_fields_set - {"source"}}
         for name in ("people", "tags", "segments"):
             if name in values:
                 values[name] = values[name] or []
@@ -182,6 +195,10 @@ class VideoAnalysis(BaseModel):
     )
     created_at: Timestamp
     updated_at: Timestamp
+    version: int = Field(
+        description="1, 2, …: grows with each change, and goes on after a deletion. The `ETag`.",
+        examples=[1],
+    )
     title: str | None = Field(None, examples=["Beach day"])
     recorded_date: RecordedDate | None = None
     age: int | None = Field(None, examples=[7])
@@ -194,6 +211,12 @@ class VideoAnalysis(BaseModel):
     people: list[str] = Field([], examples=[["Grandma Rosa", "Ben"]])
     tags: list[str] = Field([], examples=[["beach", "summer"]])
     segments: list[Segment] = []
+    sources: dict[str, Any] = Field(
+        {},
+        description="Where the value of each field came from, and when. A field that is not named "
+        "has the value that a POST without `source` gave it: a machine's.",
+        examples=[{"description": {"kind": "human", "at": "2026-03-01T09:30:00.125Z"}}],
+    )
 
 
 class VideoAnalysisList(BaseModel):

@@ -8,34 +8,52 @@ listing.py      one page of a list, from a cursor on
 filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
 renames.py      a name replaced in all videos by one transaction
+versions.py     which version a caller expects, and who writes the next
+sources.py      where the value of each field came from
 stats.py        what is stored, in numbers
 errors.py       what is refused
 """
 
 from __future__ import annotations
 
+from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .listing import Order
 from .reader import Reader
-from .record import FACETS, RELATIONS, RecordJson, index_entry_of, record_of, stored_record_json
+from .record import (
+    COLUMNS,
+    FACETS,
+    FIELDS,
+    RELATIONS,
+    RecordJson,
+    index_entry_of,
+    record_of,
+    stored_record_json,
+)
 from .renames import PEOPLE, TAGS, Kind
 from .service import DatabaseService
+from .versions import Expected
 
 __all__ = [
     "ALL",
+    "COLUMNS",
     "FACETS",
+    "FIELDS",
     "PEOPLE",
     "RELATIONS",
     "RELATION_TABLES",
     "TAGS",
     "Conditions",
     "DatabaseService",
+    "Expected",
     "Filters",
     "Kind",
     "Order",
     "Reader",
     "RecordJson",
+    "VersionNotFound",
+    "VideoAnalysisNotFound",
     "index_entry_of",
     "record_of",
     "stored_record_json",

@@ -167,27 +167,45 @@ class DescriptionUpdate(NamedTuple):
     """Arguments of update_many."""
 
     columns: Any
-    """description, searchTerms, hasRelations, updatedAt"""
+    """By the names of _UPDATED."""
     where: Any
-    """id, updatedAt"""
+    """id, version"""
 
 
-_UPDATE = """
-    WITH new AS (
-        SELECT * FROM
-            unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[])
-            AS new("id", "read_at", "description", "search_terms", "has_relations", "updated_at")
-    ), free AS (
-        SELECT "id" FROM new JOIN "video_analysis" AS v USING ("id")
-        WHERE v."updated_at" = new."read_at"::timestamp
-        FOR UPDATE OF v SKIP LOCKED
-    )
-    UPDATE "video_analysis" AS v SET
-        "description" = new."description", "search_terms" = new."search_terms",
-        "has_relations" = new."has_relations", "updated_at" = new."updated_at"::timestamp
-    FROM free JOIN new USING ("id") WHERE v."id" = free."id"
-    RETURNING v."id"
-"""
+_UPDATED = {
+    "description": ("description", "text"),
+    "searchTerms": ("search_terms", "text"),
+    "hasRelations": ("has_relations", "boolean"),
+    "size": ("size", "integer"),
+    "sources": ("sources", "text"),
+    "version": ("version", "integer"),
+    "written": ("written", "text"),
+    "updatedAt": ("updated_at", "timestamp"),
+}
+"""What an update of the description changes: by its names in schema.prisma, column and type."""
+
+
+def _update() -> str:
+    """$1: ids, $2: the versions that were read, and then the columns."""
+    arrays = [f"${n}::{type_}[]" for n, (_, type_) in enumerate(_UPDATED.values(), start=3)]
+    names = [f'"new_{column}"' for column, _ in _UPDATED.values()]
+    changes = [f'"{column}" = new."new_{column}"' for column, _ in _UPDATED.values()]
+    return f"""
+        WITH new AS (
+            SELECT * FROM unnest($1::text[], $2::integer[], {", ".join(arrays)})
+                AS new("id", "read", {", ".join(names)})
+        ), free AS (
+            SELECT "id" FROM new JOIN "video_analysis" AS v USING ("id")
+            WHERE v."version" = new."read"
+            FOR UPDATE OF v SKIP LOCKED
+        )
+        UPDATE "video_analysis" AS v SET {", ".join(changes)}
+        FROM free JOIN new USING ("id") WHERE v."id" = free."id"
+        RETURNING v."id"
+    """
+
+
+_UPDATE = _update()
 
 
 class BatchedUpdates(_BatchedWrites[DescriptionUpdate, bool | None]):
@@ -218,11 +236,8 @@ class BatchedUpdates(_BatchedWrites[DescriptionUpdate, bool | None]):
         found: Any = await self._client.query_raw(
             _UPDATE,
             list(by_id),
-            [where["updatedAt"].isoformat() for _, where in chosen],
-            [columns["description"] for columns, _ in chosen],
-            [columns["searchTerms"] for columns, _ in chosen],
-            [columns["hasRelations"] for columns, _ in chosen],
-            [columns["updatedAt"].isoformat() for columns, _ in chosen],
+            [where["version"] for _, where in chosen],
+            *([columns[name] for columns, _ in chosen] for name in _UPDATED),
         )
         changed = {row["id"] for row in found}
         return [

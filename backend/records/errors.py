@@ -2,11 +2,17 @@
 
 VideoAnalysisNotFound   404
 VideoAnalysisExists     409
+HumanValue              409, a machine would replace what a person has said
 NameNotFound            404, a tag or a person
 NameExists              409
+VersionNotFound         404
+VersionMismatch         412, the record is not as the caller has read it
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from backend.core.errors import ServiceError
 
@@ -27,6 +33,45 @@ class VideoAnalysisExists(ServiceError):
 
     def __init__(self, video_id: str) -> None:
         super().__init__(f"Video analysis already exists for video_id: {video_id}")
+
+
+class HumanValue(ServiceError):
+    status = 409
+    kind = "human-value"
+    title = "Human value"
+
+    def __init__(self, video_id: str, human: Mapping[str, Any]) -> None:
+        fields = " and ".join(human)
+        super().__init__(
+            f"A person has given {fields} of {video_id}. A machine replaces it only with "
+            "override=human"
+        )
+        self.more = {"human": dict(human)}
+
+
+class VersionNotFound(ServiceError):
+    status = 404
+    kind = "version-not-found"
+    title = "Version not found"
+
+    def __init__(self, video_id: str, version: int) -> None:
+        super().__init__(f"No version {version} is kept of video_id: {video_id}")
+
+
+class VersionMismatch(ServiceError):
+    """`version`: the record's own; None: there is none."""
+
+    status = 412
+    kind = "version-mismatch"
+    title = "Version mismatch"
+
+    def __init__(self, video_id: str, version: int | None) -> None:
+        now = f"is at version {version}" if version is not None else "is not there"
+        super().__init__(f"The record of {video_id} {now}. Nothing was changed")
+        self.version = version
+        if version is not None:
+            self.more = {"version": version}
+            self.headers = {"ETag": f'"{version}"'}
 
 
 class NameNotFound(ServiceError):

@@ -16,7 +16,7 @@ from backend.engine import Provider
 from backend.records import filter_sql as dialect
 from backend.records.filter_sql import RELATION_TABLES, Conditions
 from backend.records.filters import Filters
-from backend.records.reader import Reader
+from backend.records.reader import ROWS_AT_ONCE, Reader, how_many_fit
 
 Order = Literal[
     "-created_at", "created_at", "-updated_at", "updated_at", "-recorded_date", "recorded_date"
@@ -32,19 +32,19 @@ async def page(
     cursor: str | None,
     include_total: bool,
 ) -> dict[str, Any]:
-    """What VideoAnalysisList describes, as JSON has it."""
+    """What VideoAnalysisList describes, as JSON has it. A page of large records ends early."""
     query = f"list {order} {filters.digest()}"
     position = _decode(cursor, query, order) if cursor is not None else None
-    if position is None and not filters and order == "-created_at":
+    if position is None and not filters and order == "-created_at" and limit <= ROWS_AT_ONCE:
         # The commonest of all lists needs nothing that Prisma cannot say.
         rows = await reader.rows.find_many(
             take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
         )
     else:
-        ids = await _ids(reader, filters, order, limit + 1, position)
-        rows = await _rows(reader, ids)
-    more = len(rows) > limit
-    rows = rows[:limit]
+        rows = await _rows(reader, await _ids(reader, filters, order, limit + 1, position))
+    fitting = min(limit, how_many_fit(row["size"] for row in rows))
+    more = len(rows) > fitting
+    rows = rows[:fitting]
     next_cursor = cursors.encode(query, _position_of(rows[-1], order)) if more else None
     return {
         "analyses": await reader.answers(rows),
@@ -117,12 +117,14 @@ async def _ids(
     limit: int,
     position: Position | None,
 ) -> list[str]:
-    found: list[str] = []
+    """Also of one record more than fit in a response, so that it is seen that there are more."""
+    found: list[dict[str, Any]] = []
     for sql, args in statements(reader.provider, filters, order, limit, position):
         if len(found) < limit:
             rows: Any = await reader.client.query_raw(sql, *args[:-1], limit - len(found))
-            found += [row["id"] for row in rows]
-    return found
+            found += rows
+    fitting = how_many_fit(int(row["size"]) for row in found)
+    return [row["id"] for row in found[: fitting + 1]]
 
 
 def statements(
@@ -177,7 +179,7 @@ def _statement(
         )
     ordering = f"{id_} {direction}" if known is False else f"{key} {direction}, {id_} {direction}"
     sql = (
-        f"SELECT {id_} AS id FROM {source}{query.where()} ORDER BY {ordering}"
+        f"SELECT {id_} AS id, v.size FROM {source}{query.where()} ORDER BY {ordering}"
         f" LIMIT {query.bind(limit)}"
     )
     return sql, query.args

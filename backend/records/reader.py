@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from backend.engine import JsonRecords, Provider
-from backend.records.record import JSON_FORM, RecordJson
+from backend.records.record import JSON_FORM, VERSION_FORM, RecordJson
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -48,8 +48,24 @@ _SEPARATOR = "\x1e"
 PAGES_AT_ONCE = 8
 """Pages that are read and written as JSON at the same time; others wait for their turn. More would
 be no faster, as one thread does most of the work, and each takes memory: 2 MB for 1,000 records."""
+ROWS_AT_ONCE = 100
+"""Rows that are read without knowing how long their texts are: 25 MB at the worst."""
+MOST_BYTES = 8 * 2**20
+"""Of the records of one response, as `size` counts. There is always one, whatever its size."""
 WORTH_A_TURN = 200_000
 """Characters of JSON that are parsed before others have their turn: some 10 ms."""
+
+
+def how_many_fit(sizes: Iterable[int], already: int = 0) -> int:
+    """Of records of these sizes, how many go in a response that has `already` so many bytes. The
+    first of a response always does."""
+    number = 0
+    for size in sizes:
+        already += size
+        if already > MOST_BYTES and already > size:
+            break
+        number += 1
+    return number
 
 
 class Reader:
@@ -63,24 +79,47 @@ class Reader:
         self.pages = asyncio.Semaphore(PAGES_AT_ONCE)
         """Held by whoever reads many records for one response."""
         self.rows = JsonRecords(client, VideoAnalysis, JSON_FORM)
+        self._versions = JsonRecords(client, VideoAnalysis, VERSION_FORM)
 
     async def find(self, video_id: str) -> RecordJson | None:
         row = await self.rows.find_unique({"videoId": video_id})
         return None if row is None else (await self.answers([row]))[0]
 
-    async def by_video_ids(self, video_ids: Iterable[str]) -> dict[str, RecordJson]:
-        """Those that there are, by their video_id."""
+    async def version(self, video_id: str) -> int | None:
+        """Of the record; None: there is none."""
+        found = await self._versions.find_unique({"videoId": video_id})
+        return None if found is None else int(found["version"])
+
+    async def by_video_ids(self, video_ids: Iterable[str]) -> tuple[dict[str, RecordJson], int]:
+        """The records that there are, by their video_id; and how many of the ids, from the first
+        on, were looked at: all, or as many as MOST_BYTES lets."""
         ids = list(video_ids)
-        rows = await self.rows.find_many(where={"videoId": {"in": ids}}) if ids else []
-        return {answer["video_id"]: answer for answer in await self.answers(rows)}
+        answers: dict[str, RecordJson] = {}
+        bytes_read = 0
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            part = ids[start : start + ROWS_AT_ONCE]
+            rows = {
+                row["video_id"]: row
+                for row in await self.rows.find_many(where={"videoId": {"in": part}})
+            }
+            sizes = [rows[id_]["size"] if id_ in rows else 0 for id_ in part]
+            fitting = how_many_fit(sizes, bytes_read)
+            bytes_read += sum(sizes)
+            fit = [rows[id_] for id_ in part[:fitting] if id_ in rows]
+            answers |= {answer["video_id"]: answer for answer in await self.answers(fit)}
+            if fitting < len(part):
+                return answers, start + fitting
+        return answers, len(ids)
 
     async def answers(self, rows: list[dict[str, Any]]) -> list[RecordJson]:
-        """These rows of `rows`, completed."""
+        """These rows of `rows`, completed. The caller sees to it that they fit in a response."""
         related = {row["id"]: row for row in rows if row["has_relations"]}
         for row in rows:
-            del row["has_relations"]
+            del row["has_relations"], row["size"]
             row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
+            sources = row.pop("sources")
             row["people"], row["tags"], row["segments"] = [], [], []
+            row["sources"] = json.loads(sources) if sources else {}
         if related:
             sql = RELATED[self.provider]
             found: Any = await self.client.query_first(sql, json.dumps(list(related)))

@@ -22,6 +22,8 @@ COLUMNS = {name: name for name in SCALARS} | {
 """The name that each plain field of the metadata has in schema.prisma."""
 
 RELATIONS = ("tags", "people", "segments")
+FIELDS = ("description", *SCALARS, *RELATIONS, "extra")
+"""What is said of a video."""
 FACETS = tuple(FACET_OF.values())
 
 JSON_FORM = JsonForm(
@@ -31,12 +33,21 @@ JSON_FORM = JsonForm(
         "description": "description",
         "createdAt": "created_at",
         "updatedAt": "updated_at",
+        "version": "version",
         **{COLUMNS[name]: name for name in SCALARS},
         "extra": "extra",
         "hasRelations": "has_relations",
+        "size": "size",
+        "sources": "sources",
     }
 )
 """A row as it is answered, but for its relations: Reader.answers adds them."""
+
+_PER_NAME = 60
+_PER_SEGMENT = 200
+"""Bytes beside its text: as a Python object, mostly."""
+
+VERSION_FORM = JsonForm({"videoId": "video_id", "version": "version"})
 
 RecordJson = dict[str, Any]
 """What VideoAnalysis describes, as JSON has it."""
@@ -46,7 +57,13 @@ Described = VideoAnalysis | VideoAnalysisCreate
 
 
 def record_json(
-    record: Described, *, id_: str, created_at: datetime, updated_at: datetime
+    record: Described,
+    *,
+    id_: str,
+    version: int,
+    created_at: datetime,
+    updated_at: datetime,
+    sources: Mapping[str, Any],
 ) -> RecordJson:
     said = record.__dict__
     created = in_milliseconds(created_at)
@@ -56,17 +73,24 @@ def record_json(
         "description": record.description,
         "created_at": created,
         "updated_at": created if updated_at is created_at else in_milliseconds(updated_at),
+        "version": version,
         **{name: said[name] for name in SCALARS},
         "extra": record.extra,
         "people": record.people,
         "tags": record.tags,
         "segments": [part.__dict__ for part in record.segments],
+        "sources": sources,
     }
 
 
 def stored_record_json(record: VideoAnalysis) -> RecordJson:
     return record_json(
-        record, id_=record.id, created_at=record.created_at, updated_at=record.updated_at
+        record,
+        id_=record.id,
+        version=record.version,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        sources=record.sources,
     )
 
 
@@ -92,6 +116,18 @@ def plain_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def extra_text(extra: Mapping[str, Any]) -> str | None:
     return json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None
+
+
+def size_of(record: Described) -> int:
+    """About how many bytes of JSON, and of memory, the record takes as it is answered."""
+    size = len(record.description.encode())
+    if record.extra:
+        size += len(json.dumps(record.extra, ensure_ascii=False).encode())
+    for name in (*record.tags, *record.people):
+        size += _PER_NAME + len(name.encode())
+    for part in record.segments:
+        size += _PER_SEGMENT + len(part.text.encode())
+    return size
 
 
 def tag_rows(id_: str, created_at: datetime, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from backend.engine import Provider, now
 from backend.records.errors import NameExists, NameNotFound
+from backend.records.filter_sql import Conditions
+from backend.records.versions import written_in_sql
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -80,7 +82,7 @@ async def replace(client: Prisma, provider: Provider, replacement: Replacement) 
                 raise NameNotFound(kind.noun, name)
         if replacement.is_new and await relation.count(where={kind.column: new}, take=1):
             raise NameExists(kind.noun, str(new))
-        await _mark_videos(transaction, kind, old)
+        await _mark_videos(transaction, provider, kind, old)
         if new is not None:
             await _put_in_place(transaction, provider, kind, old, new)
         # With the names go what videos still have of them.
@@ -105,14 +107,24 @@ async def _lock(transaction: Prisma, kind: Kind, old: Sequence[str], new: str | 
     )
 
 
-async def _mark_videos(transaction: Prisma, kind: Kind, old: Sequence[str]) -> None:
-    """As changed, later than ever before: whoever has read one of them before cannot write it."""
+async def _mark_videos(
+    transaction: Prisma, provider: Provider, kind: Kind, old: Sequence[str]
+) -> None:
+    """As changed: whoever has read one of them before cannot write it."""
     where: Any = {kind.field: {"some": {kind.column: {"in": old}}}}
     last = await transaction.videoanalysis.find_first(where=where, order={"updatedAt": "desc"})
     assert last is not None
     moment = max(now(), last.updatedAt + timedelta(milliseconds=1))
-    changes: Any = {"searchTerms": ENTRY_TO_MAKE, "updatedAt": moment}
-    await transaction.videoanalysis.update_many(changes, where)
+    # SQLite binds by order.
+    query = Conditions(provider)
+    note = written_in_sql(query, "update")
+    await transaction.execute_raw(
+        f"UPDATE video_analysis SET written = {note}, version = version + 1,"
+        f" search_terms = '{ENTRY_TO_MAKE}', updated_at = {query.bind(moment)} WHERE id IN"
+        f" (SELECT analysis_id FROM {kind.table} WHERE {kind.name_column} IN"
+        f" ({', '.join(query.bind(name) for name in old)}))",
+        *query.args,
+    )
 
 
 async def _put_in_place(

@@ -9,15 +9,22 @@ from backend.core.database import Database, translated_errors
 from backend.core.errors import FieldError, InvalidRequest
 from backend.models.metadata import MOST_EXTRA
 from backend.models.names import NameCount, NamePage
-from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, VideoAnalysisPatch
+from backend.models.schemas import (
+    VideoAnalysis,
+    VideoAnalysisCreate,
+    VideoAnalysisPatch,
+    VideoAnalysisUpdate,
+)
+from backend.models.sources import HUMAN
 from backend.models.stats import Stats
 from backend.records import listing, names
 from backend.records import record as records
-from backend.records.errors import VideoAnalysisNotFound
+from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.filters import ALL, Filters
-from backend.records.reader import Reader
+from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
 from backend.records.stats import stats
+from backend.records.versions import Expected
 from backend.records.writer import Changes, Writer
 
 
@@ -43,12 +50,52 @@ class DatabaseService(Database):
         return found
 
     @translated_errors
-    async def update_video_analysis(self, video_id: str, description: str) -> VideoAnalysis:
-        self._check_length(description)
-        return await self._writer.change(video_id, lambda _: {"description": description})
+    async def get_version(self, video_id: str) -> int | None:
+        """Of the record; None: there is none."""
+        return await self.reader.version(video_id)
 
     @translated_errors
-    async def patch_video_analysis(self, video_id: str, patch: VideoAnalysisPatch) -> VideoAnalysis:
+    async def update_video_analysis(
+        self,
+        video_id: str,
+        update: VideoAnalysisUpdate,
+        *,
+        expected: Expected | None = None,
+        override_human: bool = False,
+    ) -> VideoAnalysis:
+        self._check_length(update.description)
+        return await self._writer.change(
+            video_id,
+            lambda _: {"description": update.description},
+            expected=expected,
+            source=update.source,
+            override_human=override_human,
+        )
+
+    @translated_errors
+    async def create_by_put(self, video_id: str, update: VideoAnalysisUpdate) -> records.RecordJson:
+        """Raises VersionMismatch where there is a record."""
+        self._check_length(update.description)
+        try:
+            return await self._writer.create(
+                VideoAnalysisCreate(
+                    video_id=video_id,
+                    description=update.description,
+                    source=update.source or HUMAN,
+                )
+            )
+        except VideoAnalysisExists as error:
+            raise VersionMismatch(video_id, await self.reader.version(video_id)) from error
+
+    @translated_errors
+    async def patch_video_analysis(
+        self,
+        video_id: str,
+        patch: VideoAnalysisPatch,
+        *,
+        expected: Expected | None = None,
+        override_human: bool = False,
+    ) -> VideoAnalysis:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None:
             self._check_length(patch.description)
@@ -61,11 +108,26 @@ class DatabaseService(Database):
                 raise InvalidRequest([FieldError(("body", "extra"), reason, "too_long")])
             return changes
 
-        return await self._writer.change(video_id, edit)
+        return await self._writer.change(
+            video_id,
+            edit,
+            expected=expected,
+            source=patch.source,
+            override_human=override_human,
+        )
 
     @translated_errors
-    async def delete_video_analysis(self, video_id: str) -> None:
-        await self._writer.delete(video_id)
+    async def delete_video_analysis(
+        self, video_id: str, *, expected: Expected | None = None
+    ) -> None:
+        await self._writer.delete(video_id, expected=expected)
+
+    async def restore(
+        self, record: VideoAnalysis, *, expected: Expected | None = None
+    ) -> records.RecordJson:
+        """A new version that says what this one says, which may be deleted since. Raises
+        VersionMismatch."""
+        return await self._writer.restore(record, expected=expected)
 
     @translated_errors
     async def list_video_analyses(
@@ -96,7 +158,9 @@ class DatabaseService(Database):
         asked for."""
         requested = dict.fromkeys(video_ids)
         async with self.reader.pages:
-            found = await self.reader.by_video_ids(requested)
+            found, read = await self.reader.by_video_ids(requested)
+        if read < len(requested):
+            raise InvalidRequest([FieldError(("body", "video_ids"), _too_much(read), "too_large")])
         return {
             "analyses": [found[id_] for id_ in video_ids if id_ in found],
             "missing": [id_ for id_ in requested if id_ not in found],
@@ -134,3 +198,10 @@ class DatabaseService(Database):
                     )
                 ]
             )
+
+
+def _too_much(fitting: int) -> str:
+    return (
+        f"These records are larger together than {MOST_BYTES // 2**20} MiB; the first {fitting} "
+        "of them are not"
+    )

@@ -2,8 +2,9 @@
 
 The index's entry is kept in the row's `searchTerms`, from where the index takes it in later (see
 search/indexer.py). It is made of all of a record's words, so whoever changes a record must have
-read it first: a change applies only to the record as it was read, told by its `updatedAt`, which
-grows with every change, and is made anew where another came between.
+read it first: a change applies only to the version that was read, and is made anew where another
+came between. The database's own triggers write the change log (see the migration `change_log`), of
+which the row's `written` tells whose change it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -23,16 +24,18 @@ from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationEr
 from backend.core.errors import DatabaseUnavailable
 from backend.core.threads import WORTH_A_THREAD
 from backend.engine import cuid, now
-from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
+from backend.models.sources import HUMAN, Source, stored
 from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
-from backend.records.errors import VideoAnalysisExists, VideoAnalysisNotFound
+from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.reader import Reader
 from backend.records.renames import PEOPLE, TAGS, Renames, Replacement, replace
+from backend.records.sources import Sources, sources_after, sources_text
+from backend.records.versions import Expected, delete_version, last_version, written
 
 ATTEMPTS = 60
 _NAMING_ATTEMPTS = 10
-_UNGUARDED_AFTER = 3
 _MILLISECOND = timedelta(milliseconds=1)
 _DEADLOCK = "P2034"
 
@@ -62,6 +65,8 @@ class Update:
 @dataclass(frozen=True, slots=True)
 class Delete:
     video_id: str
+    version: int | None
+    """Only this one."""
 
 
 Mutation = Create | Update | Delete
@@ -83,7 +88,34 @@ class Writer:
 
     async def create(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
         """The record as it is answered. Raises VideoAnalysisExists."""
-        id_, moment, started = cuid(), now(), monotonic()
+        moment = now()
+        sources: Sources = {}
+        if analysis.source is not None:
+            source = stored(analysis.source, in_milliseconds(moment))
+            sources = {
+                field: source for field in records.FIELDS if field in analysis.model_fields_set
+            }
+        return await self._create_record(analysis, cuid(), moment, moment, sources)
+
+    async def _create_again(self, record: VideoAnalysis) -> records.RecordJson:
+        """One that was deleted."""
+        said = {field: getattr(record, field) for field in records.FIELDS}
+        analysis = VideoAnalysisCreate.model_construct(video_id=record.video_id, **said)
+        return await self._create_record(
+            analysis, record.id, record.created_at, now(), record.sources, action="restore"
+        )
+
+    async def _create_record(
+        self,
+        analysis: VideoAnalysisCreate,
+        id_: str,
+        created_at: datetime,
+        moment: datetime,
+        sources: Sources,
+        *,
+        action: str | None = None,
+    ) -> records.RecordJson:
+        started, version = monotonic(), 1
         for attempt in count():
             names = await self._names(analysis.__dict__, started)
             if names:
@@ -92,61 +124,128 @@ class Writer:
                 "id": id_,
                 "videoId": analysis.video_id,
                 "description": analysis.description,
-                "createdAt": moment,
+                "createdAt": created_at,
                 "updatedAt": moment,
                 "hasRelations": _has_relations(analysis),
                 "searchTerms": await _index_entry_of(analysis),
+                "size": records.size_of(analysis),
+                "sources": sources_text(sources),
+                "written": written(version, action),
                 **records.plain_columns(
                     {name: getattr(analysis, name) for name in analysis.model_fields_set}
                 ),
             }
+            if version > 1:
+                row["version"] = version
             try:
                 await self.write(Create(analysis, row))
             except UniqueViolationError as error:
-                raise VideoAnalysisExists(analysis.video_id) from error
+                last = await last_version(self.client, self._reader.provider, analysis.video_id)
+                if last < version or attempt == _NAMING_ATTEMPTS:
+                    raise VideoAnalysisExists(analysis.video_id) from error
+                if await self._reader.find(analysis.video_id) is not None:
+                    raise VideoAnalysisExists(analysis.video_id) from error
+                version = last + 1  # it was deleted, and goes on
+                continue
             except ForeignKeyViolationError:
                 if not names or attempt == _NAMING_ATTEMPTS:
                     raise
                 continue  # one of its names was renamed or deleted just now
             break
-        return records.record_json(analysis, id_=id_, created_at=moment, updated_at=moment)
+        return records.record_json(
+            analysis,
+            id_=id_,
+            version=version,
+            created_at=created_at,
+            updated_at=moment,
+            sources=sources,
+        )
 
     async def change(
-        self, video_id: str, edit: Callable[[VideoAnalysis], Changes]
+        self,
+        video_id: str,
+        edit: Callable[[VideoAnalysis], Changes],
+        *,
+        expected: Expected | None = None,
+        source: Source | None = None,
+        override_human: bool = False,
+        action: str | None = None,
     ) -> VideoAnalysis:
-        """Read a record, ask `edit` what to change, and write that.
+        """Read a record, ask `edit` what to change, and write that. `edit` may say where each value
+        came from, as `sources`; else `source` does.
 
-        Raises VideoAnalysisNotFound."""
-        unmatched, started = None, monotonic()
+        Raises VideoAnalysisNotFound, VersionMismatch, HumanValue."""
+        started = monotonic()
         for attempt in range(ATTEMPTS):
             found = await self._reader.find(video_id)
             if found is None:
                 raise VideoAnalysisNotFound(video_id)
             read = records.record_of(found)
+            if expected is not None and not expected.allows(read.version):
+                raise VersionMismatch(video_id, read.version)
             changes = edit(read)
             names = await self._names(changes, started)
             changes = {**changes, **names}
             moment = max(now(), read.updated_at + _MILLISECOND)
-            changed = read.model_copy(update={**changes, "updated_at": moment})
-            where: Any = {"id": read.id}
-            # A time that another tool wrote in another form never equals ours.
-            if unmatched != read.updated_at or attempt < _UNGUARDED_AFTER:
-                where["updatedAt"] = read.updated_at
+            if "sources" not in changes:
+                changes["sources"] = sources_after(
+                    read,
+                    changes,
+                    source or HUMAN,
+                    in_milliseconds(moment),
+                    override_human=override_human,
+                )
+            changed = read.model_copy(
+                update={**changes, "updated_at": moment, "version": read.version + 1}
+            )
+            where: Any = {"id": read.id, "version": read.version}
             columns = await _columns(changed, changes)
+            columns["written"] = written(changed.version, action)
             try:
                 if await self.write(Update(changed, columns, where, changes)):
                     return changed
-                unmatched = read.updated_at
             except DataError as error:
                 if not names or not _comes_from_a_rename(error) or attempt >= _NAMING_ATTEMPTS:
                     raise
             await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
         raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
-    async def delete(self, video_id: str) -> None:
-        """Raises VideoAnalysisNotFound."""
-        if not await self.write(Delete(video_id)):
-            raise VideoAnalysisNotFound(video_id)
+    async def restore(
+        self, record: VideoAnalysis, *, expected: Expected | None = None
+    ) -> records.RecordJson:
+        """A new version that says what this one says; where there is no record, it is there again.
+        Raises VersionMismatch."""
+        said = {field: getattr(record, field) for field in (*records.FIELDS, "sources")}
+        for _ in range(_NAMING_ATTEMPTS):
+            try:
+                changed = await self.change(
+                    record.video_id, lambda _: said, expected=expected, action="restore"
+                )
+                return records.stored_record_json(changed)
+            except VideoAnalysisNotFound:
+                if expected is not None:
+                    raise VersionMismatch(record.video_id, None) from None
+            with contextlib.suppress(VideoAnalysisExists):
+                return await self._create_again(record)
+        raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
+
+    async def delete(self, video_id: str, *, expected: Expected | None = None) -> None:
+        """Raises VideoAnalysisNotFound, VersionMismatch."""
+        for attempt in range(ATTEMPTS):
+            version = None
+            if expected is not None:
+                found = await self._reader.find(video_id)
+                if found is None:
+                    raise VideoAnalysisNotFound(video_id)
+                version = found["version"]
+                if not expected.allows(version):
+                    raise VersionMismatch(video_id, version)
+            if await self.write(Delete(video_id, version)):
+                return
+            if expected is None:
+                raise VideoAnalysisNotFound(video_id)
+            await asyncio.sleep(random.uniform(0, 0.002) * min(attempt, 10))
+        raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
     async def replace(self, replacement: Replacement) -> int:
         """How many videos have the new name then. Raises NameNotFound, NameExists."""
@@ -175,8 +274,9 @@ class Writer:
             case Update():
                 done = await self._update(mutation)
             case Delete():
-                where: Any = {"videoId": mutation.video_id}
-                done = await self.client.videoanalysis.delete_many(where) > 0
+                done = await delete_version(
+                    self.client, self._reader.provider, mutation.video_id, mutation.version
+                )
         self._on_write()
         return done
 
@@ -201,8 +301,7 @@ class Writer:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
         relations = [name for name in records.RELATIONS if name in changes]
         if not relations:
-            guarded = "updatedAt" in where
-            if self._updates is not None and guarded and changes.keys() == {"description"}:
+            if self._updates is not None and changes.keys() == {"description", "sources"}:
                 return await self._updates.update(DescriptionUpdate(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
@@ -244,6 +343,9 @@ async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
     if "description" in changes:
         columns["description"] = changed.description
     columns["hasRelations"] = _has_relations(changed)
+    columns["size"] = records.size_of(changed)
+    columns["sources"] = sources_text(changed.sources)
+    columns["version"] = changed.version
     columns["searchTerms"] = await _index_entry_of(changed)
     columns["updatedAt"] = changed.updated_at
     return columns

@@ -7,12 +7,18 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from backend.context import ContextService
+from backend.history import HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 
 
 async def _database(request: Request) -> DatabaseService:
     service: DatabaseService = request.app.state.database
+    return service
+
+
+async def _history(request: Request) -> HistoryService:
+    service: HistoryService = request.app.state.history
     return service
 
 
@@ -27,5 +33,6 @@ async def _context(request: Request) -> ContextService:
 
 
 Database = Annotated[DatabaseService, Depends(_database)]
+History = Annotated[HistoryService, Depends(_history)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]

@@ -24,6 +24,7 @@ under it.
 
 TAGS = [
     {"name": "Video analysis", "description": "The description of each video, by the video's id."},
+    {"name": "History", "description": "What was stored before, and bringing it back."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Tags and people", "description": "The names that videos have."},
     {"name": "Server", "description": "The server itself."},
@@ -95,6 +96,15 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "detail": "Video analysis already exists for video_id: 6789abcd-beach-day",
         },
     ),
+    412: (
+        "The record is not at a version that `If-Match` names, or with `If-None-Match: *` there is "
+        "one. Its `ETag` says at which it is.",
+        {
+            "type": TYPE_PREFIX + "version-mismatch",
+            "title": "Version mismatch",
+            "detail": "The record of 6789abcd-beach-day is at version 8. Nothing was changed",
+        },
+    ),
     413: (
         "The body is too large. It is not read to its end.",
         {
@@ -133,6 +143,15 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
                     "type": "extra_forbidden",
                 }
             ],
+        },
+    ),
+    428: (
+        "The setting REQUIRE_IF_MATCH is on, and the request has no `If-Match`.",
+        {
+            "type": TYPE_PREFIX + "precondition-required",
+            "title": "Precondition required",
+            "detail": "This service takes a change only with If-Match: send the ETag of the record "
+            "as you have read it.",
         },
     ),
     500: (

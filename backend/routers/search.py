@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -12,6 +12,7 @@ from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
+from backend.routers.conditional import NOT_MODIFIED, PAGE_ETAG, conditions, unless_known
 from backend.routers.dependencies import Search
 from backend.routers.filters import GivenFilters
 from backend.routers.openapi import problems
@@ -53,7 +54,12 @@ PageSize = Annotated[
     response_description="The best first.",
     response_model=SearchPage,
     operation_id="search",
-    responses={200: {"headers": {"Link": LINK}}, **problems(instance=PATH)},
+    responses={
+        200: {"headers": {"Link": LINK, "ETag": PAGE_ETAG}},
+        304: NOT_MODIFIED,
+        **problems(instance=PATH),
+    },
+    openapi_extra=conditions(changes=False),
 )
 async def search(
     request: Request,
@@ -62,7 +68,7 @@ async def search(
     filters: GivenFilters,
     limit: Annotated[PageSize, Query()] = 10,
     cursor: Annotated[Cursor | None, Query()] = None,
-) -> JsonResponse:
+) -> Response:
     """Words are found in any form (`danced` finds `dancing`), with and without accents; the last
     one is also taken for a beginning, and a word that no video has for a misspelling. Descriptions,
     segments, titles, names and tags are searched, and ranked by BM25.
@@ -75,4 +81,4 @@ async def search(
     page = await service.search(q, filters, limit=limit, cursor=cursor)
     response = JsonResponse(page)
     link_next(request, response, page["next_cursor"])
-    return response
+    return unless_known(request, response)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -17,7 +17,21 @@ from backend.models.schemas import (
     VideoAnalysisUpdate,
     VideoId,
 )
-from backend.records import Order, stored_record_json
+from backend.records import Order, RecordJson, stored_record_json
+from backend.routers.conditional import (
+    ETAG,
+    NOT_MODIFIED,
+    PAGE_ETAG,
+    asks_whether_changed,
+    conditions,
+    etag_of,
+    expected_version,
+    has_already,
+    is_only_to_create,
+    not_modified,
+    unless_known,
+    with_etag,
+)
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
 from backend.routers.openapi import merge_patch_body, problems
@@ -31,6 +45,10 @@ LOCATION = {"description": "The record's path.", "required": True, "schema": {"t
 router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
 
 VideoIdInPath = Annotated[VideoId, Path()]
+Override = Annotated[
+    Literal["human"] | None,
+    Query(description="`human`: a machine's values may replace a person's.", examples=["human"]),
+]
 
 
 @router.post(
@@ -41,19 +59,16 @@ VideoIdInPath = Annotated[VideoId, Path()]
     response_model=VideoAnalysis,
     operation_id="create_video_analysis",
     responses={
-        201: {"headers": {"Location": LOCATION}},
+        201: {"headers": {"Location": LOCATION, "ETag": ETAG}},
         **problems(400, 409, 413, 415, 507, instance=COLLECTION),
     },
 )
 async def create_video_analysis(
     body: VideoAnalysisCreate, request: Request, database: Database
 ) -> JsonResponse:
-    """Refused with 409 when the video has a description already: PUT replaces it."""
-    record = await database.create_video_analysis(body)
-    response = JsonResponse(record, status_code=201)
-    root = request.scope.get("root_path", "")
-    response.headers["Location"] = f"{root}/api/video-analysis/{body.video_id}"
-    return response
+    """Refused with 409 when the video has a description already: PUT replaces it. Without `source`
+    the values are taken for a machine's, which a person's replace."""
+    return _created(request, await database.create_video_analysis(body))
 
 
 @router.get(
@@ -62,7 +77,12 @@ async def create_video_analysis(
     response_description="One page; its `Link` header names the next.",
     response_model=VideoAnalysisList,
     operation_id="list_video_analyses",
-    responses={200: {"headers": {"Link": LINK}}, **problems(instance=COLLECTION)},
+    responses={
+        200: {"headers": {"Link": LINK, "ETag": PAGE_ETAG}},
+        304: NOT_MODIFIED,
+        **problems(instance=COLLECTION),
+    },
+    openapi_extra=conditions(changes=False),
 )
 async def list_video_analyses(
     request: Request,
@@ -80,14 +100,15 @@ async def list_video_analyses(
     include_total: Annotated[
         bool, Query(description="Also count them all.", examples=[True])
     ] = False,
-) -> JsonResponse:
-    """By default the newest first. All filters must hold."""
+) -> Response:
+    """By default the newest first. All filters must hold. A page of very large records holds fewer
+    than `limit`, and `next_cursor` leads on."""
     page = await database.list_video_analyses(
         filters, order=order, limit=limit, cursor=cursor, include_total=include_total
     )
     response = JsonResponse(page)
     link_next(request, response, page["next_cursor"])
-    return response
+    return unless_known(request, response)
 
 
 @router.get(
@@ -96,10 +117,21 @@ async def list_video_analyses(
     response_description="The record.",
     response_model=VideoAnalysis,
     operation_id="get_video_analysis",
-    responses=problems(404, instance=EXAMPLE),
+    responses={
+        200: {"headers": {"ETag": ETAG}},
+        304: NOT_MODIFIED,
+        **problems(404, instance=EXAMPLE),
+    },
+    openapi_extra=conditions(changes=False),
 )
-async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> JsonResponse:
-    return JsonResponse(await database.get_video_analysis(video_id))
+async def get_video_analysis(
+    video_id: VideoIdInPath, request: Request, database: Database
+) -> Response:
+    if asks_whether_changed(request):
+        version = await database.get_version(video_id)
+        if version is not None and has_already(request, etag_of(version)):
+            return not_modified(etag_of(version))
+    return shown(await database.get_video_analysis(video_id))
 
 
 @router.put(
@@ -108,13 +140,35 @@ async def get_video_analysis(video_id: VideoIdInPath, database: Database) -> Jso
     response_description="The record with its new description and `updated_at`.",
     response_model=VideoAnalysis,
     operation_id="update_video_analysis",
-    responses=problems(400, 404, 413, 415, 507, instance=EXAMPLE),
+    responses={
+        200: {"headers": {"ETag": ETAG}},
+        201: {
+            "description": "The record, which there was not before.",
+            "model": VideoAnalysis,
+            "headers": {"Location": LOCATION, "ETag": ETAG},
+        },
+        **problems(400, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
+    },
+    openapi_extra=conditions(changes=True, creates="`*`: create the record, or 412."),
 )
 async def update_video_analysis(
-    video_id: VideoIdInPath, body: VideoAnalysisUpdate, database: Database
+    video_id: VideoIdInPath,
+    body: VideoAnalysisUpdate,
+    request: Request,
+    database: Database,
+    override: Override = None,
 ) -> JsonResponse:
-    record = await database.update_video_analysis(video_id, body.description)
-    return JsonResponse(stored_record_json(record))
+    """Without `source` a person does it. A machine that would replace a person's words is refused
+    with 409, which shows them, unless it says `override=human`."""
+    if is_only_to_create(request):
+        return _created(request, await database.create_by_put(video_id, body))
+    record = await database.update_video_analysis(
+        video_id,
+        body,
+        expected=expected_version(request),
+        override_human=override is not None,
+    )
+    return shown(stored_record_json(record))
 
 
 @router.patch(
@@ -123,16 +177,31 @@ async def update_video_analysis(
     response_description="The record with its changes and a new `updated_at`.",
     response_model=VideoAnalysis,
     operation_id="patch_video_analysis",
-    responses=problems(400, 404, 413, 415, 507, instance=EXAMPLE),
-    openapi_extra=merge_patch_body("VideoAnalysisPatch"),
+    responses={
+        200: {"headers": {"ETag": ETAG}},
+        **problems(400, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
+    },
+    openapi_extra={**conditions(changes=True), **merge_patch_body("VideoAnalysisPatch")},
 )
 async def patch_video_analysis(
-    video_id: VideoIdInPath, body: VideoAnalysisPatch, database: Database
+    video_id: VideoIdInPath,
+    body: VideoAnalysisPatch,
+    request: Request,
+    database: Database,
+    override: Override = None,
 ) -> JsonResponse:
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field present is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
-    replaced whole."""
-    return JsonResponse(stored_record_json(await database.patch_video_analysis(video_id, body)))
+    replaced whole. `source` says where these values come from; without it a person gives them. A
+    machine that would replace what a person has said is refused with 409, unless it says
+    `override=human`."""
+    record = await database.patch_video_analysis(
+        video_id,
+        body,
+        expected=expected_version(request),
+        override_human=override is not None,
+    )
+    return shown(stored_record_json(record))
 
 
 @router.delete(
@@ -142,7 +211,25 @@ async def patch_video_analysis(
     summary="Delete the description of a video",
     response_description="It is gone.",
     operation_id="delete_video_analysis",
-    responses=problems(404, 507, instance=EXAMPLE),
+    responses=problems(404, 412, 428, 507, instance=EXAMPLE),
+    openapi_extra=conditions(changes=True),
 )
-async def delete_video_analysis(video_id: VideoIdInPath, database: Database) -> None:
-    await database.delete_video_analysis(video_id)
+async def delete_video_analysis(
+    video_id: VideoIdInPath, request: Request, database: Database
+) -> None:
+    await database.delete_video_analysis(video_id, expected=expected_version(request))
+
+
+def shown(record: RecordJson) -> JsonResponse:
+    """With its ETag."""
+    response = JsonResponse(record)
+    with_etag(response, etag_of(record["version"]))
+    return response
+
+
+def _created(request: Request, record: RecordJson) -> JsonResponse:
+    response = JsonResponse(record, status_code=201)
+    root = request.scope.get("root_path", "")
+    response.headers["Location"] = f"{root}/api/video-analysis/{record['video_id']}"
+    response.headers["ETag"] = etag_of(record["version"])
+    return response

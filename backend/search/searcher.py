@@ -83,7 +83,8 @@ class Search:
             if after is not None:
                 hits = await self._best(scores, filters, limit + 1, after)
             del scores
-        rows = await self._reader.by_video_ids([hit.video_id for hit in hits[:limit]])
+        wanted = [hit.video_id for hit in hits[:limit]]
+        rows, limit = await self._reader.by_video_ids(wanted) if wanted else ({}, limit)
         named = filters.facets()
         matcher = Matcher(_terms_of(parsed))
         current = [

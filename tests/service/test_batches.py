@@ -172,14 +172,18 @@ BEFORE = datetime(2026, 3, 1, 9, 30, 0, 125_000, tzinfo=UTC)
 AFTER = BEFORE + timedelta(milliseconds=1)
 
 
-def update(video_id: str, description: str, *, read_at: datetime = BEFORE) -> DescriptionUpdate:
+def update(video_id: str, description: str, *, read: int = 1) -> DescriptionUpdate:
     columns = {
         "description": description,
         "searchTerms": f"1 {description.lower()}",
         "hasRelations": False,
         "updatedAt": AFTER,
+        "size": 6,
+        "sources": None,
+        "version": 2,
+        "written": None,
     }
-    return DescriptionUpdate(columns, {"id": f"id of {video_id}", "updatedAt": read_at})
+    return DescriptionUpdate(columns, {"id": f"id of {video_id}", "version": read})
 
 
 async def store(db: Prisma, *video_ids: str) -> None:
@@ -196,7 +200,7 @@ async def test_updates_of_one_turn_are_few_statements(database: Database) -> Non
         before = await statements(db)
         outcomes = await asyncio.gather(
             *(updates.update(update(id_, f"Cat {id_}.")) for id_ in ids[:18]),
-            updates.update(update("v18", "Too late.", read_at=BEFORE - timedelta(milliseconds=1))),
+            updates.update(update("v18", "Too late.", read=2)),
             updates.update(update("nobody", "Nobody.")),
         )
         assert await statements(db) - before == 2 + 2, "16 + 4, and two by themselves"
@@ -240,7 +244,7 @@ async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> N
             )
             assert await asyncio.wait_for(asyncio.gather(first, last), 5) == [True, True]
             assert not held.done()
-        assert await held is False, "updatedAt is another"
+        assert await held is False, "its version is another"
     assert database.rows() == {"a": "Cat.", "held": "A dog.", "b": "Cat."}
 
 

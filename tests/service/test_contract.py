@@ -117,7 +117,13 @@ async def test_update_replaces_the_description_alone(
     assert answer.status_code == 200
     record = answer.json()
     assert record["updated_at"] >= created["updated_at"]
-    assert record == {**created, "description": "new", "updated_at": record["updated_at"]}
+    assert record == {
+        **created,
+        "description": "new",
+        "updated_at": record["updated_at"],
+        "version": 2,
+        "sources": {"description": {"kind": "human", "at": record["updated_at"]}},
+    }
     assert (await client.get("/api/video-analysis/v")).json() == record
     assert database.rows() == {"v": "new", "other": "untouched"}
 

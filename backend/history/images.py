@@ -1,0 +1,45 @@
+"""A version of a record, of what the change log keeps of it: `image`, JSON by the names of
+schema.prisma, which the database's triggers write (see the migration `change_log`)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from backend.models.metadata import SCALARS
+from backend.models.schemas import in_milliseconds
+from backend.records import COLUMNS, RecordJson
+
+
+def record_of_image(video_id: str, version: int, image: str) -> RecordJson:
+    """As it was answered when this was the record's version."""
+    kept: dict[str, Any] = orjson.loads(image)
+    extra, sources = kept["extra"], kept["sources"]
+    duration = kept["duration"]  # as text, because JSON has 15 digits of a number from SQLite
+    return {
+        "id": kept["id"],
+        "video_id": video_id,
+        "description": kept["description"],
+        "created_at": time_of(kept["createdAt"]),
+        "updated_at": time_of(kept["updatedAt"]),
+        "version": version,
+        **{name: kept[COLUMNS[name]] for name in SCALARS if name != "duration"},
+        "duration": None if duration is None else float(duration),
+        "extra": json.loads(extra) if extra else {},
+        "people": kept["people"] or [],
+        "tags": kept["tags"] or [],
+        "segments": [
+            {"start": float(start), "end": float(end), "text": text}
+            for start, end, text in kept["segments"] or ()
+        ],
+        "sources": json.loads(sources) if sources else {},
+    }
+
+
+def time_of(value: str | datetime) -> str:
+    """As answers have it, of what the database has."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return in_milliseconds(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))

@@ -1,0 +1,175 @@
+"""The versions of records, as the endpoints call them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.core.database import translated_errors
+from backend.core.threads import in_thread
+from backend.history import change_log
+from backend.history.change_log import VIDEO, Position, Row
+from backend.history.diff import changed_fields
+from backend.history.images import record_of_image, time_of
+from backend.records import (
+    Conditions,
+    DatabaseService,
+    Expected,
+    RecordJson,
+    VersionNotFound,
+    VideoAnalysisNotFound,
+    record_of,
+)
+
+_LOOKED_AT_ONCE = 1_000
+_MOST_LOOKED_AT = 10_000
+"""Deletions that one page goes through: of videos that came again since, there may be many."""
+_DELETION = ("c.name", "c.version", "c.at", "c.actor", "c.image IS NOT NULL AS kept")
+_ATTEMPTS = 10
+
+
+class HistoryService:
+    def __init__(self, database: DatabaseService) -> None:
+        self._database = database
+        self._client = database.client
+
+    @translated_errors
+    async def versions(self, video_id: str, *, limit: int, cursor: str | None) -> dict[str, Any]:
+        """What VersionPage describes, as JSON has it. Raises VideoAnalysisNotFound."""
+        purpose = f"versions {video_id}"
+        query = self._of(video_id)
+        # Versions grow as the log does; this is the order of its index.
+        before = change_log.decode(cursor, purpose)
+        if before is not None:
+            query.conditions.append(f"c.version < {query.bind(before.number)}")
+        sql = (
+            "SELECT c.version, c.at, c.action, c.actor, c.request_id, c.image IS NOT NULL AS kept"
+            f" FROM change_log AS c{query.where()} ORDER BY c.version DESC LIMIT {limit + 2}"
+        )
+        found: Any = await self._client.query_raw(sql, *query.args)
+        current = await self._database.get_version(video_id)
+        if not found and before is None and current is None:
+            raise VideoAnalysisNotFound(video_id)
+        # What a version said is kept by the row that follows it.
+        kept = {int(row["version"]) - 1 for row in found if row["kept"]} | {current}
+        if before is not None and await self._image(video_id, before.number):
+            kept.add(before.number - 1)
+        versions = [
+            {
+                "version": int(row["version"]),
+                "at": time_of(row["at"]),
+                "action": row["action"],
+                "actor": row["actor"],
+                "request_id": row["request_id"],
+                "is_kept": int(row["version"]) in kept,
+            }
+            for row in found[:limit]
+        ]
+        more = len(found) > limit
+        last = Position(0, versions[-1]["version"]) if more else None
+        return {
+            "versions": versions,
+            "count": len(versions),
+            "next_cursor": change_log.encode(purpose, last) if last else None,
+        }
+
+    @translated_errors
+    async def version(self, video_id: str, version: int) -> RecordJson:
+        """The record as it was then. Raises VersionNotFound."""
+        return await self._version(video_id, version)
+
+    @translated_errors
+    async def diff(self, video_id: str, before: int, after: int) -> dict[str, Any]:
+        """What VersionDiff describes, as JSON has it. Raises VersionNotFound."""
+        old = await self._version(video_id, before)
+        new = await self._version(video_id, after)
+        fields = await in_thread(lambda goes_on: changed_fields(old, new, goes_on))
+        return {"video_id": video_id, "from": before, "to": after, "fields": fields}
+
+    @translated_errors
+    async def restore(
+        self, video_id: str, version: int, *, expected: Expected | None = None
+    ) -> RecordJson:
+        """A new version that says what this one said. A deleted record is there again. Raises
+        VersionNotFound, VersionMismatch."""
+        return await self._database.restore(
+            record_of(await self._version(video_id, version)), expected=expected
+        )
+
+    @translated_errors
+    async def deleted(self, *, limit: int, cursor: str | None) -> dict[str, Any]:
+        """What DeletedPage describes, as JSON has it. A page may hold fewer than `limit`."""
+        position = change_log.decode(cursor, "deleted")
+        found: list[Row] = []
+        looked_at, rows = 0, [Row()]
+        while rows and len(found) <= limit and looked_at < _MOST_LOOKED_AT:
+            rows = await self._deletions(position)
+            looked_at += len(rows)
+            for row in rows:
+                if len(found) == limit + 1:
+                    break
+                position = row["position"]
+                if row["is_last"] and row["kept"]:
+                    found.append(row)
+        more = len(found) > limit
+        if more:
+            found, position = found[:limit], found[limit - 1]["position"]
+        ends = not more and not rows
+        return {
+            "deleted": [
+                {
+                    "video_id": row["name"],
+                    "version": int(row["version"]) - 1,
+                    "at": time_of(row["at"]),
+                    "actor": row["actor"],
+                }
+                for row in found
+            ],
+            "count": len(found),
+            "next_cursor": (
+                None if ends or position is None else change_log.encode("deleted", position)
+            ),
+        }
+
+    async def _deletions(self, before: Position | None) -> list[Row]:
+        query = Conditions(self._database.provider)
+        query.conditions.append("c.action = 'delete'")
+        later = (
+            "NOT EXISTS (SELECT 1 FROM change_log AS l WHERE l.kind = c.kind AND l.name = c.name"
+            " AND l.version > c.version) AS is_last"
+        )
+        return await change_log.rows(
+            self._client,
+            query,
+            columns=(*_DELETION, later),
+            limit=_LOOKED_AT_ONCE,
+            before=before,
+        )
+
+    async def _version(self, video_id: str, version: int) -> RecordJson:
+        for _ in range(_ATTEMPTS):
+            # The image first: whatever changes the record afterwards leaves another.
+            image = await self._image(video_id, version + 1)
+            if image is not None:
+                return record_of_image(video_id, version, image)
+            current = await self._database.reader.find(video_id)
+            if current is not None and current["version"] == version:
+                return current
+            if current is None or current["version"] < version:
+                break
+            if await self._image(video_id, version + 1) is None:
+                break
+        raise VersionNotFound(video_id, version)
+
+    async def _image(self, video_id: str, version: int) -> str | None:
+        """Of what was there before this version."""
+        query = self._of(video_id)
+        query.conditions.append(f"c.version = {query.bind(version)}")
+        row: Any = await self._client.query_first(
+            f"SELECT c.image FROM change_log AS c{query.where()}", *query.args
+        )
+        return None if row is None else row["image"]
+
+    def _of(self, video_id: str) -> Conditions:
+        query = Conditions(self._database.provider)
+        query.conditions += [f"c.kind = '{VIDEO}'", f"c.name = {query.bind(video_id)}"]
+        return query

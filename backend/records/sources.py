@@ -1,0 +1,51 @@
+"""Where the value of each field came from, and whose words a machine may not replace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from backend.models.schemas import VideoAnalysis
+from backend.models.sources import Source, stored
+from backend.records.errors import HumanValue
+
+Sources = dict[str, dict[str, Any]]
+"""By the fields that somebody has said it of, or has changed since the record was made."""
+
+
+def sources_text(sources: Sources) -> str | None:
+    """As it is stored."""
+    return json.dumps(sources, ensure_ascii=False, separators=(",", ":")) if sources else None
+
+
+def sources_after(
+    record: VideoAnalysis,
+    changes: Mapping[str, Any],
+    source: Source,
+    at: str,
+    *,
+    override_human: bool,
+) -> Sources:
+    """Of the record with these changes. Raises HumanValue where a machine would replace what a
+    person has said."""
+    sources: Sources = dict(record.sources)
+    differing = [field for field in changes if changes[field] != getattr(record, field)]
+    if source.kind == "machine" and not override_human:
+        human = {
+            field: _shown(getattr(record, field))
+            for field in differing
+            if sources.get(field, {}).get("kind") == "human"
+        }
+        if human:
+            raise HumanValue(record.video_id, human)
+    for field in differing:
+        sources[field] = stored(source, at)
+    return sources
+
+
+def _shown(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else each.__dict__ for each in value]
+    return value

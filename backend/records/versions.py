@@ -1,0 +1,88 @@
+"""Which version of a record a caller expects, and who writes the next one.
+
+The log of all changes is written by triggers of the database (see the migration `change_log`): they
+read in `video_analysis.written` who makes the change that they see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from backend.core.caller import actor
+from backend.core.logs import request_id
+from backend.engine import Provider
+from backend.records.filter_sql import Conditions
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The versions to which a change may apply; None: any, as long as there is a record."""
+
+    versions: frozenset[int] | None
+
+    def allows(self, version: int) -> bool:
+        return self.versions is None or version in self.versions
+
+
+def written(version: int, action: str | None = None) -> str:
+    """What the change log is told of who writes this version. Without `action` it names the kind
+    of statement: create, update or delete."""
+    return orjson.dumps([version, action, actor.get(), request_id.get()]).decode()
+
+
+def written_in_sql(query: Conditions, action: str) -> str:
+    """`written` of the next version of each row of video_analysis."""
+    values = [query.bind(value) for value in (action, actor.get(), request_id.get())]
+    if query.provider == "sqlite":
+        return f"json_array(version + 1, {', '.join(values)})"
+    texts = [f"{value}::text" for value in values]
+    return f"json_build_array(version + 1, {', '.join(texts)})::text"
+
+
+async def last_version(client: Prisma, provider: Provider, video_id: str) -> int:
+    """The last that the change log knows; 0: none."""
+    query = Conditions(provider)
+    row: Any = await client.query_first(
+        "SELECT coalesce(max(version), 0) AS version FROM change_log"
+        f" WHERE kind = 'video' AND name = {query.bind(video_id)}",
+        *query.args,
+    )
+    return int(row["version"])
+
+
+async def delete_version(
+    client: Prisma, provider: Provider, video_id: str, version: int | None
+) -> bool:
+    """Delete the record, of this version if one is given. Whether there was one."""
+    if provider == "postgresql":
+        query = Conditions(provider)
+        note = query.bind(orjson.dumps([None, "delete", actor.get(), request_id.get()]).decode())
+        condition = f"v.video_id = {query.bind(video_id)}"
+        if version is not None:
+            condition += f" AND v.version = {query.bind(version)}"
+        # For this transaction, which is the statement.
+        said = f"SELECT set_config('memory_mirror.written', {note}, true)"
+        deleted = await client.execute_raw(
+            f"WITH said AS MATERIALIZED ({said}) DELETE FROM video_analysis AS v USING said"
+            f" WHERE {condition}",
+            *query.args,
+        )
+        return deleted > 0
+    async with client.tx() as transaction:
+        query = Conditions(provider)
+        note = written_in_sql(query, "delete")
+        condition = f"video_id = {query.bind(video_id)}"
+        if version is not None:
+            condition += f" AND version = {query.bind(version)}"
+        found = await transaction.execute_raw(
+            f"UPDATE video_analysis SET written = {note} WHERE {condition}", *query.args
+        )
+        if found:
+            await transaction.videoanalysis.delete_many({"videoId": video_id})
+    return found > 0
