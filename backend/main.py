@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Service:
     services = make_services(
         settings.database_url.get_secret_value(),
         max_description_length=settings.max_description_length,
+        outcomes_kept=timedelta(hours=settings.idempotency_hours),
     )
     app.state.database = services.database
     app.state.search = services.search

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from backend.context import ContextService
 from backend.history import HistoryService
@@ -20,7 +21,14 @@ class Services:
     history: HistoryService
 
 
-def make_services(url: str, *, max_description_length: int = 65_535) -> Services:
-    database = DatabaseService(url, max_description_length=max_description_length)
+def make_services(
+    url: str,
+    *,
+    max_description_length: int = 65_535,
+    outcomes_kept: timedelta = timedelta(hours=24),
+) -> Services:
+    database = DatabaseService(
+        url, max_description_length=max_description_length, outcomes_kept=outcomes_kept
+    )
     search = SearchService(database)
     return Services(database, search, ContextService(database, search), HistoryService(database))

@@ -220,7 +220,8 @@ def shared_database(make_database: MakeDatabase) -> Database:
 @pytest.fixture
 def database(shared_database: Database) -> Database:
     """A migrated database without rows."""
-    shared_database.execute("DELETE FROM video_analysis; DELETE FROM change_log")
+    tables = ("video_analysis", "change_log", "idempotency_key")
+    shared_database.execute("; ".join(f"DELETE FROM {table}" for table in tables))
     return shared_database
 
 

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         description="true: a record is changed or deleted only by who sends the ETag that he has "
         "read, as If-Match; without one 428",
     )
+    idempotency_hours: float = Field(
+        24,
+        gt=0,
+        le=24 * 365,
+        description="for how many hours the answer to a request with an Idempotency-Key is kept",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",

@@ -64,6 +64,21 @@ class Problem(Response):
         self.document |= more or {}
         super().__init__(status_code=status, headers=headers)
 
+    @classmethod
+    def of_stored(cls, stored: Mapping[str, Any]) -> Problem:
+        problem = cls(stored["status"], "", headers=stored["headers"])
+        problem.document = dict(stored["document"])
+        return problem
+
+    def as_stored(self) -> dict[str, Any]:
+        """As JSON, to be answered again."""
+        headers = {
+            name: value
+            for name, value in self.headers.items()
+            if name not in ("content-length", "content-type")
+        }
+        return {"status": self.status_code, "document": self.document, "headers": headers}
+
     def render(self, content: Any) -> bytes:
         # ASCII: whatever the client sent, the answer can be encoded.
         return json.dumps(self.document, separators=(",", ":")).encode("ascii")

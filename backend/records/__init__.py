@@ -11,6 +11,7 @@ renames.py      a name replaced in all videos by one transaction
 versions.py     which version a caller expects, and who writes the next
 sources.py      where the value of each field came from
 stats.py        what is stored, in numbers
+once.py         doing once what is asked for under one key
 errors.py       what is refused
 """
 
@@ -20,6 +21,7 @@ from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .listing import Order
+from .once import Once
 from .reader import Reader
 from .record import (
     COLUMNS,
@@ -49,6 +51,7 @@ __all__ = [
     "Expected",
     "Filters",
     "Kind",
+    "Once",
     "Order",
     "Reader",
     "RecordJson",

@@ -5,6 +5,8 @@ VideoAnalysisExists     409
 HumanValue              409, a machine would replace what a person has said
 NameNotFound            404, a tag or a person
 NameExists              409
+KeyReused               422, an Idempotency-Key of another request
+StillRunning            409, a request with this Idempotency-Key
 VersionNotFound         404
 VersionMismatch         412, the record is not as the caller has read it
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.core.errors import ServiceError
+from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
 
 
 class VideoAnalysisNotFound(ServiceError):
@@ -72,6 +74,27 @@ class VersionMismatch(ServiceError):
         if version is not None:
             self.more = {"version": version}
             self.headers = {"ETag": f'"{version}"'}
+
+
+class KeyReused(ServiceError):
+    status = 422
+    kind = "idempotency-key-reused"
+    title = "Idempotency-Key reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key belongs to another request: another method, path or body."
+        )
+
+
+class StillRunning(ServiceError):
+    status = 409
+    kind = "request-still-running"
+    title = "Request still running"
+    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still running. Ask again shortly.")
 
 
 class NameNotFound(ServiceError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,8 +69,14 @@ class Replacement:
     """NameExists is raised where a video has the new name already."""
 
 
-async def replace(client: Prisma, provider: Provider, replacement: Replacement) -> int:
-    """How many videos have the new name then. Raises NameNotFound, NameExists."""
+async def replace(
+    client: Prisma,
+    provider: Provider,
+    replacement: Replacement,
+    also: Callable[[Prisma, Replacement, int], Awaitable[None]],
+) -> int:
+    """How many videos have the new name then. `also` joins the transaction, at its end. Raises
+    NameNotFound, NameExists."""
     kind, new = replacement.kind, replacement.new
     old = sorted(replacement.old)
     async with client.tx(timeout=_TIMEOUT) as transaction:
@@ -88,6 +94,7 @@ async def replace(client: Prisma, provider: Provider, replacement: Replacement) 
         # With the names go what videos still have of them.
         await getattr(transaction, kind.model).delete_many({"name": {"in": old}})
         found: int = await relation.count(where={kind.column: new}) if new is not None else 0
+        await also(transaction, replacement, found)
         return found
 
 

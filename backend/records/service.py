@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from backend.core.database import Database, translated_errors
@@ -21,6 +22,7 @@ from backend.records import listing, names
 from backend.records import record as records
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.filters import ALL, Filters
+from backend.records.once import Once, Outcomes
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
 from backend.records.stats import stats
@@ -31,11 +33,24 @@ from backend.records.writer import Changes, Writer
 class DatabaseService(Database):
     """Its errors are those of core/errors.py and records/errors.py."""
 
-    def __init__(self, url: str, *, max_description_length: int = 65_535) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_description_length: int = 65_535,
+        outcomes_kept: timedelta = timedelta(hours=24),
+    ) -> None:
         super().__init__(url)
         self.reader = Reader(self.client, self.provider)
-        self._writer = Writer(self.reader, self.record_written)
+        self._outcomes = Outcomes(self.client, self.provider, outcomes_kept)
+        self._writer = Writer(self.reader, self._outcomes, self.record_written)
         self._max_description_length = max_description_length
+
+    @translated_errors
+    async def once(self, once: Once, work: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+        """The outcome of `work`, or that of the request with the same key that was done before;
+        and whether it was. Raises KeyReused, StillRunning."""
+        return await self._outcomes.run(once, work)
 
     @translated_errors
     async def create_video_analysis(self, analysis: VideoAnalysisCreate) -> records.RecordJson:

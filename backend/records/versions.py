@@ -59,7 +59,8 @@ async def last_version(client: Prisma, provider: Provider, video_id: str) -> int
 async def delete_version(
     client: Prisma, provider: Provider, video_id: str, version: int | None
 ) -> bool:
-    """Delete the record, of this version if one is given. Whether there was one."""
+    """Delete the record, of this version if one is given. Whether there was one. On SQLite `client`
+    is a transaction."""
     if provider == "postgresql":
         query = Conditions(provider)
         note = query.bind(orjson.dumps([None, "delete", actor.get(), request_id.get()]).decode())
@@ -74,15 +75,14 @@ async def delete_version(
             *query.args,
         )
         return deleted > 0
-    async with client.tx() as transaction:
-        query = Conditions(provider)
-        note = written_in_sql(query, "delete")
-        condition = f"video_id = {query.bind(video_id)}"
-        if version is not None:
-            condition += f" AND version = {query.bind(version)}"
-        found = await transaction.execute_raw(
-            f"UPDATE video_analysis SET written = {note} WHERE {condition}", *query.args
-        )
-        if found:
-            await transaction.videoanalysis.delete_many({"videoId": video_id})
+    query = Conditions(provider)
+    note = written_in_sql(query, "delete")
+    condition = f"video_id = {query.bind(video_id)}"
+    if version is not None:
+        condition += f" AND version = {query.bind(version)}"
+    found = await client.execute_raw(
+        f"UPDATE video_analysis SET written = {note} WHERE {condition}", *query.args
+    )
+    if found:
+        await client.videoanalysis.delete_many({"videoId": video_id})
     return found > 0

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
@@ -29,10 +29,14 @@ from backend.models.sources import HUMAN, Source, stored
 from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
+from backend.records.once import Outcomes, current
 from backend.records.reader import Reader
 from backend.records.renames import PEOPLE, TAGS, Renames, Replacement, replace
 from backend.records.sources import Sources, sources_after, sources_text
 from backend.records.versions import Expected, delete_version, last_version, written
+
+if TYPE_CHECKING:
+    from prisma import Prisma
 
 ATTEMPTS = 60
 _NAMING_ATTEMPTS = 10
@@ -50,6 +54,7 @@ class Create:
     record: VideoAnalysisCreate
     row: Any
     """Columns by their names in schema.prisma."""
+    answer: records.RecordJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,10 @@ Mutation = Create | Update | Delete
 class Writer:
     """Writes what `reader` reads. `on_write` is called after each change."""
 
-    def __init__(self, reader: Reader, on_write: Callable[[], None]) -> None:
+    def __init__(self, reader: Reader, outcomes: Outcomes, on_write: Callable[[], None]) -> None:
         self.client = reader.client
         self._reader = reader
+        self._outcomes = outcomes
         self._on_write = on_write
         self._creates = BatchedCreates(self.client.videoanalysis)
         # SQLite's writer batches by itself.
@@ -137,8 +143,16 @@ class Writer:
             }
             if version > 1:
                 row["version"] = version
+            answer = records.record_json(
+                analysis,
+                id_=id_,
+                version=version,
+                created_at=created_at,
+                updated_at=moment,
+                sources=sources,
+            )
             try:
-                await self.write(Create(analysis, row))
+                await self.write(Create(analysis, row, answer))
             except UniqueViolationError as error:
                 last = await last_version(self.client, self._reader.provider, analysis.video_id)
                 if last < version or attempt == _NAMING_ATTEMPTS:
@@ -151,15 +165,8 @@ class Writer:
                 if not names or attempt == _NAMING_ATTEMPTS:
                     raise
                 continue  # one of its names was renamed or deleted just now
-            break
-        return records.record_json(
-            analysis,
-            id_=id_,
-            version=version,
-            created_at=created_at,
-            updated_at=moment,
-            sources=sources,
-        )
+            return answer
+        raise AssertionError("count() has no end")
 
     async def change(
         self,
@@ -252,7 +259,9 @@ class Writer:
         async with self._renames.running(replacement):
             for attempt in range(ATTEMPTS):
                 try:
-                    found = await replace(self.client, self._reader.provider, replacement)
+                    found = await replace(
+                        self.client, self._reader.provider, replacement, self._store_replaced
+                    )
                 except DataError as error:
                     if error.code != _DEADLOCK or attempt == ATTEMPTS - 1:
                         raise
@@ -260,6 +269,14 @@ class Writer:
                     break
         self._on_write()
         return found
+
+    async def _store_replaced(
+        self, transaction: Prisma, replacement: Replacement, found: int
+    ) -> None:
+        if (once := current.get()) is not None:
+            new = replacement.new
+            outcome = {"done": None if new is None else {"name": new, "count": found}}
+            await self._outcomes.store(once, outcome, transaction)
 
     async def write(self, mutation: Mutation) -> bool:
         """Whether there was such a record, and it is changed now. All changes of one record pass
@@ -274,15 +291,13 @@ class Writer:
             case Update():
                 done = await self._update(mutation)
             case Delete():
-                done = await delete_version(
-                    self.client, self._reader.provider, mutation.video_id, mutation.version
-                )
+                done = await self._delete(mutation)
         self._on_write()
         return done
 
     async def _create(self, mutation: Create) -> None:
-        record, row = mutation.record, mutation.row
-        if not row["hasRelations"]:
+        record, row, once = mutation.record, mutation.row, current.get()
+        if not row["hasRelations"] and once is None:
             await self._creates.create(row)
             return
         made = VideoAnalysis.model_construct(
@@ -292,15 +307,33 @@ class Writer:
             **dict(record),
         )
 
-        batch = self.client.batch_()
-        batch.videoanalysis.create(row)
-        _insert_relations(batch, made, records.RELATIONS)
-        await batch.commit()
+        if once is None:
+            batch = self.client.batch_()
+            batch.videoanalysis.create(row)
+            _insert_relations(batch, made, records.RELATIONS)
+            await batch.commit()
+            return
+        async with self.client.tx() as transaction:
+            batch = transaction.batch_()
+            batch.videoanalysis.create(row)
+            _insert_relations(batch, made, records.RELATIONS)
+            await batch.commit()
+            await self._outcomes.store(once, {"done": mutation.answer}, transaction)
+
+    async def _delete(self, mutation: Delete) -> bool:
+        provider, once = self._reader.provider, current.get()
+        if provider == "postgresql" and once is None:
+            return await delete_version(self.client, provider, mutation.video_id, mutation.version)
+        async with self.client.tx() as transaction:
+            done = await delete_version(transaction, provider, mutation.video_id, mutation.version)
+            if done and once is not None:
+                await self._outcomes.store(once, {"done": None}, transaction)
+        return done
 
     async def _update(self, mutation: Update) -> bool:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
-        relations = [name for name in records.RELATIONS if name in changes]
-        if not relations:
+        relations, once = [name for name in records.RELATIONS if name in changes], current.get()
+        if not relations and once is None:
             if self._updates is not None and changes.keys() == {"description", "sources"}:
                 return await self._updates.update(DescriptionUpdate(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
@@ -313,6 +346,9 @@ class Writer:
                 _ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
             _insert_relations(batch, mutation.record, relations)
             await batch.commit()
+            if once is not None:
+                outcome = {"done": records.stored_record_json(mutation.record)}
+                await self._outcomes.store(once, outcome, transaction)
         return True
 
     async def _names(self, values: Mapping[str, Any], since: float) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from backend.core.config import Settings
 from backend.core.errors import FieldError, InvalidRequest, PreconditionRequired
 from backend.records import Expected
+from backend.routers.idempotent import IDEMPOTENCY_KEY
 
 ANY = "*"
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
@@ -36,12 +37,11 @@ def conditions(*, changes: bool, creates: str | None = None) -> dict[str, Any]:
     names = {"If-Match": _IF_MATCH} if changes else {"If-None-Match": _IF_NONE_MATCH}
     if creates is not None:
         names["If-None-Match"] = creates
-    return {
-        "parameters": [
-            {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-            for name, text in names.items()
-        ]
-    }
+    parameters = [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in names.items()
+    ]
+    return {"parameters": [*parameters, IDEMPOTENCY_KEY] if changes else parameters}
 
 
 def etag_of(version: int) -> str:

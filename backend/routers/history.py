@@ -12,7 +12,8 @@ from backend.http.routes import ApiRoute
 from backend.models.history import DeletedPage, VersionDiff, VersionPage
 from backend.models.schemas import Limit, VideoAnalysis, check_digits
 from backend.routers.conditional import ETAG, conditions, expected_version
-from backend.routers.dependencies import History
+from backend.routers.dependencies import Database, History
+from backend.routers.idempotent import once
 from backend.routers.openapi import problems
 from backend.routers.paging import LINK, Cursor, link_next
 from backend.routers.video_analysis import EXAMPLE, ITEM, VideoIdInPath, shown
@@ -103,10 +104,17 @@ async def restore_version(
     version: Annotated[Number, Path()],
     request: Request,
     history: History,
+    database: Database,
 ) -> Response:
     """A record that was deleted is there again, under its old id."""
     expected = expected_version(request)
-    return shown(await history.restore(video_id, version, expected=expected))
+    return await once(
+        request,
+        database,
+        None,
+        lambda: history.restore(video_id, version, expected=expected),
+        shown,
+    )
 
 
 @router.get(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.metadata import Name
 from backend.models.names import Merge, NameCount, NamePage, Rename
 from backend.models.schemas import Limit
 from backend.records import PEOPLE, TAGS, Kind
 from backend.routers.dependencies import Database
+from backend.routers.idempotent import IDEMPOTENCY_KEY, once
 from backend.routers.openapi import problems
 from backend.routers.paging import LINK, Cursor, link_next
 
@@ -45,12 +47,20 @@ def _add(kind: Kind) -> None:
         path,
         summary=f"Rename a {kind.noun} in all videos",
         response_description="The new name, and how many videos have it.",
+        response_model=NameCount,
         operation_id=f"rename_{kind.noun}",
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(400, 404, 409, 413, 415, 507, instance=path),
     )
-    async def rename(name: CurrentName, body: Rename, database: Database) -> NameCount:
+    async def rename(
+        name: CurrentName, body: Rename, request: Request, database: Database
+    ) -> Response:
         """Refused with 409 where the new name exists already: merge them instead."""
-        return await database.rename(kind, name, body.name)
+
+        async def work() -> dict[str, Any]:
+            return (await database.rename(kind, name, body.name)).model_dump()
+
+        return await once(request, database, body, work, JsonResponse)
 
     @router.delete(
         path,
@@ -59,21 +69,34 @@ def _add(kind: Kind) -> None:
         summary=f"Take a {kind.noun} from all videos",
         response_description="No video has it any more.",
         operation_id=f"delete_{kind.noun}",
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(404, 507, instance=path),
     )
-    async def delete(name: CurrentName, database: Database) -> None:
-        await database.delete_name(kind, name)
+    async def delete(name: CurrentName, request: Request, database: Database) -> Response:
+        return await once(
+            request,
+            database,
+            None,
+            lambda: database.delete_name(kind, name),
+            lambda _: Response(status_code=204),
+        )
 
     @router.post(
         f"{path}/merge",
         summary=f"Merge several {kind.field} into one",
         response_description="The one name, and how many videos have it.",
+        response_model=NameCount,
         operation_id=f"merge_{kind.field}",
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(400, 404, 413, 415, 507, instance=f"{path}/merge"),
     )
-    async def merge(body: Merge, database: Database) -> NameCount:
+    async def merge(body: Merge, request: Request, database: Database) -> Response:
         """Videos that have several of them have the one once, at the first one's place."""
-        return await database.merge(kind, body.names, body.into)
+
+        async def work() -> dict[str, Any]:
+            return (await database.merge(kind, body.names, body.into)).model_dump()
+
+        return await once(request, database, body, work, JsonResponse)
 
 
 _add(TAGS)

@@ -34,6 +34,7 @@ from backend.routers.conditional import (
 )
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
+from backend.routers.idempotent import IDEMPOTENCY_KEY, once
 from backend.routers.openapi import merge_patch_body, problems
 from backend.routers.paging import LINK, Cursor, link_next
 
@@ -62,13 +63,20 @@ Override = Annotated[
         201: {"headers": {"Location": LOCATION, "ETag": ETAG}},
         **problems(400, 409, 413, 415, 507, instance=COLLECTION),
     },
+    openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
 )
 async def create_video_analysis(
     body: VideoAnalysisCreate, request: Request, database: Database
-) -> JsonResponse:
+) -> Response:
     """Refused with 409 when the video has a description already: PUT replaces it. Without `source`
     the values are taken for a machine's, which a person's replace."""
-    return _created(request, await database.create_video_analysis(body))
+    return await once(
+        request,
+        database,
+        body,
+        lambda: database.create_video_analysis(body),
+        lambda record: _created(request, record),
+    )
 
 
 @router.get(
@@ -157,18 +165,26 @@ async def update_video_analysis(
     request: Request,
     database: Database,
     override: Override = None,
-) -> JsonResponse:
+) -> Response:
     """Without `source` a person does it. A machine that would replace a person's words is refused
     with 409, which shows them, unless it says `override=human`."""
     if is_only_to_create(request):
-        return _created(request, await database.create_by_put(video_id, body))
-    record = await database.update_video_analysis(
-        video_id,
-        body,
-        expected=expected_version(request),
-        override_human=override is not None,
-    )
-    return shown(stored_record_json(record))
+        return await once(
+            request,
+            database,
+            body,
+            lambda: database.create_by_put(video_id, body),
+            lambda record: _created(request, record),
+        )
+    expected = expected_version(request)
+
+    async def update() -> RecordJson:
+        record = await database.update_video_analysis(
+            video_id, body, expected=expected, override_human=override is not None
+        )
+        return stored_record_json(record)
+
+    return await once(request, database, body, update, shown)
 
 
 @router.patch(
@@ -189,19 +205,21 @@ async def patch_video_analysis(
     request: Request,
     database: Database,
     override: Override = None,
-) -> JsonResponse:
+) -> Response:
     """A JSON merge patch ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)): a field present is
     replaced, `null` removes it, what is absent stays. `extra` is merged by name; lists are
     replaced whole. `source` says where these values come from; without it a person gives them. A
     machine that would replace what a person has said is refused with 409, unless it says
     `override=human`."""
-    record = await database.patch_video_analysis(
-        video_id,
-        body,
-        expected=expected_version(request),
-        override_human=override is not None,
-    )
-    return shown(stored_record_json(record))
+    expected = expected_version(request)
+
+    async def patch() -> RecordJson:
+        record = await database.patch_video_analysis(
+            video_id, body, expected=expected, override_human=override is not None
+        )
+        return stored_record_json(record)
+
+    return await once(request, database, body, patch, shown)
 
 
 @router.delete(
@@ -216,8 +234,15 @@ async def patch_video_analysis(
 )
 async def delete_video_analysis(
     video_id: VideoIdInPath, request: Request, database: Database
-) -> None:
-    await database.delete_video_analysis(video_id, expected=expected_version(request))
+) -> Response:
+    expected = expected_version(request)
+    return await once(
+        request,
+        database,
+        None,
+        lambda: database.delete_video_analysis(video_id, expected=expected),
+        lambda _: Response(status_code=204),
+    )
 
 
 def shown(record: RecordJson) -> JsonResponse:

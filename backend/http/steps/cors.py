@@ -13,7 +13,14 @@ from backend.http.exchange import Exchange, RawHeaders
 from backend.http.problems import Problem
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-EXPOSED_HEADERS = ("ETag", "Location", "Link", "Retry-After", "X-Request-ID")
+EXPOSED_HEADERS = (
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Link",
+    "Retry-After",
+    "X-Request-ID",
+)
 
 _MAX_CACHED_ORIGINS = 100
 _MAX_CACHED_LENGTH = 256
