@@ -180,8 +180,8 @@ class Engine:
         assert isinstance(rows, Rows)
         return rows.records
 
-    async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> None:
-        """Several calls as one: all take effect, or none. Raises EngineError."""
+    async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> list[Any]:
+        """Several calls as one: all take effect, or none. Their results. Raises EngineError."""
         prepared = [
             await self.prepare(
                 call["method"],
@@ -193,14 +193,17 @@ class Engine:
         ]
 
         def start() -> Program:
+            results = []
             for start_one, _ in prepared:
-                yield from start_one()
+                results.append((yield from start_one()))
+            return results
 
         def nothing(scope: Any) -> Program:
             return start()
 
         plan = Plan(nothing, reads_only=False, atomic=True)
-        await self._run(start, plan, transaction, raw=False)
+        found: list[Any] = await self._run(start, plan, transaction, raw=False)
+        return found
 
     async def prepare(
         self,

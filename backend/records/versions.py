@@ -59,8 +59,7 @@ async def last_version(client: Prisma, provider: Provider, video_id: str) -> int
 async def delete_version(
     client: Prisma, provider: Provider, video_id: str, version: int | None
 ) -> bool:
-    """Delete the record, of this version if one is given. Whether there was one. On SQLite `client`
-    is a transaction."""
+    """Delete the record, of this version if one is given. Whether there was one."""
     if provider == "postgresql":
         query = Conditions(provider)
         note = query.bind(orjson.dumps([None, "delete", actor.get(), request_id.get()]).decode())
@@ -75,14 +74,14 @@ async def delete_version(
             *query.args,
         )
         return deleted > 0
-    query = Conditions(provider)
-    note = written_in_sql(query, "delete")
-    condition = f"video_id = {query.bind(video_id)}"
-    if version is not None:
-        condition += f" AND version = {query.bind(version)}"
-    found = await client.execute_raw(
-        f"UPDATE video_analysis SET written = {note} WHERE {condition}", *query.args
-    )
-    if found:
-        await client.videoanalysis.delete_many({"videoId": video_id})
-    return found > 0
+    told, deleted = Conditions(provider), Conditions(provider)
+    note = written_in_sql(told, "delete")
+    for each in (told, deleted):
+        each.conditions.append(f"video_id = {each.bind(video_id)}")
+        if version is not None:
+            each.conditions.append(f"version = {each.bind(version)}")
+    batch: Any = client.batch_()
+    batch.execute_raw(f"UPDATE video_analysis SET written = {note}{told.where()}", *told.args)
+    batch.execute_raw(f"DELETE FROM video_analysis{deleted.where()}", *deleted.args)
+    _, found = await batch.commit()
+    return int(found) > 0

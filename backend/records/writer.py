@@ -322,11 +322,11 @@ class Writer:
 
     async def _delete(self, mutation: Delete) -> bool:
         provider, once = self._reader.provider, current.get()
-        if provider == "postgresql" and once is None:
+        if once is None:
             return await delete_version(self.client, provider, mutation.video_id, mutation.version)
         async with self.client.tx() as transaction:
             done = await delete_version(transaction, provider, mutation.video_id, mutation.version)
-            if done and once is not None:
+            if done:
                 await self._outcomes.store(once, {"done": None}, transaction)
         return done
 

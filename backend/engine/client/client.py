@@ -118,9 +118,11 @@ class AsyncBatch:
     def _add(self, **call: Any) -> None:
         self._calls.append(call)
 
-    async def commit(self) -> None:
+    async def commit(self) -> list[Any]:
+        """The calls' results, of which Prisma Client Python says nothing."""
         calls, self._calls = self._calls, []
-        await self._client._engine.batch(calls, self._client._tx_id)
+        results: list[Any] = await self._client._engine.batch(calls, self._client._tx_id)
+        return results
 
 
 class AsyncEngine:
@@ -189,9 +191,9 @@ class AsyncEngine:
         except EngineError as error:
             self._package.throw(error)
 
-    async def batch(self, calls: list[dict[str, Any]], tx_id: str | None) -> None:
+    async def batch(self, calls: list[dict[str, Any]], tx_id: str | None) -> list[Any]:
         try:
-            await self._engine.batch(calls, tx_id)
+            return await self._engine.batch(calls, tx_id)
         except EngineError as error:
             self._package.throw(error)
 
