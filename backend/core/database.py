@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+DEADLOCK = "P2034"
+
 AWAY = {
     "P1000",  # authentication failed
     "P1001",  # cannot be reached
@@ -39,7 +41,7 @@ AWAY = {
     "P1011",  # TLS
     "P1017",  # connection closed
     "P2024",  # no connection of the pool became free
-    "P2034",  # write conflict or deadlock
+    DEADLOCK,  # or another write conflict
     "P2037",  # too many connections
 }
 """Prisma's codes for what may pass if the caller tries again."""
@@ -48,6 +50,9 @@ COLUMN_MISSING = "P2022"
 
 OF_THE_DATABASE = {"P2010", "P2039"}
 """Prisma's codes for an error that has only the database's own code, in `meta`."""
+
+DEADLOCKS = {"40001", "40P01"}
+"""serialization_failure, deadlock_detected: a raw query has no code of Prisma's for it."""
 
 FULL = {"13", "53100"}
 """SQLITE_FULL, disk_full."""
@@ -92,7 +97,7 @@ def _translated(error: Exception) -> ServiceError | None:
     match error:
         case TableNotFoundError():
             return DatabaseNotReady()
-        case DataError() if error.code in AWAY:
+        case DataError() if error.code in AWAY or is_deadlock(error):
             return DatabaseUnavailable()
         case DataError() if error.code in OF_THE_DATABASE:
             return _by_the_databases_code(error)
@@ -103,6 +108,13 @@ def _translated(error: Exception) -> ServiceError | None:
         case TransactionError():  # P2028: none began in time, or it took too long
             return DatabaseUnavailable()
     return None
+
+
+def is_deadlock(error: DataError) -> bool:
+    """Whether two transactions waited for each other, and this one was given up."""
+    return error.code == DEADLOCK or (
+        error.code in OF_THE_DATABASE and error.meta.get("code") in DEADLOCKS
+    )
 
 
 def _by_the_databases_code(error: DataError) -> ServiceError | None:

@@ -74,14 +74,14 @@ async def delete_version(
             *query.args,
         )
         return deleted > 0
-    told, deleted = Conditions(provider), Conditions(provider)
+    told, deleting = Conditions(provider), Conditions(provider)
     note = written_in_sql(told, "delete")
-    for each in (told, deleted):
+    for each in (told, deleting):
         each.conditions.append(f"video_id = {each.bind(video_id)}")
         if version is not None:
             each.conditions.append(f"version = {each.bind(version)}")
     batch: Any = client.batch_()
     batch.execute_raw(f"UPDATE video_analysis SET written = {note}{told.where()}", *told.args)
-    batch.execute_raw(f"DELETE FROM video_analysis{deleted.where()}", *deleted.args)
+    batch.execute_raw(f"DELETE FROM video_analysis{deleting.where()}", *deleting.args)
     _, found = await batch.commit()
     return int(found) > 0

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
+from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable
 from backend.core.threads import WORTH_A_THREAD
 from backend.engine import cuid, now
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 60
 _NAMING_ATTEMPTS = 10
 _MILLISECOND = timedelta(milliseconds=1)
-_DEADLOCK = "P2034"
 
 Changes = Mapping[str, Any]
 """Fields of VideoAnalysis and their new values."""
@@ -263,7 +263,7 @@ class Writer:
                         self.client, self._reader.provider, replacement, self._store_replaced
                     )
                 except DataError as error:
-                    if error.code != _DEADLOCK or attempt == ATTEMPTS - 1:
+                    if not is_deadlock(error) or attempt == ATTEMPTS - 1:
                         raise
                 else:
                     break
@@ -389,7 +389,7 @@ async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
 
 def _comes_from_a_rename(error: DataError) -> bool:
     """Of a name that the write uses: it is gone, or both waited for each other."""
-    return isinstance(error, ForeignKeyViolationError) or error.code == _DEADLOCK
+    return isinstance(error, ForeignKeyViolationError) or is_deadlock(error)
 
 
 def _has_relations(record: records.Described) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from prisma.errors import DataError
 
+from backend.core.database import is_deadlock
 from backend.core.threads import WORTH_A_THREAD, GoOn, Stopped, in_thread
 from backend.records import Reader, RecordJson, index_entry_of, record_of
 
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 100
 _MOST_CHARACTERS = 500_000
 """Of the texts that are in memory together, unless one record has more: 0.2 s of work."""
-_DEADLOCK = "P2034"
 _UNREADABLE = "P2023"
 
 
@@ -59,7 +59,7 @@ async def _make_group(reader: Reader, sql: ModuleType, rows: Sequence[Any]) -> N
         await reader.client.execute_raw(sql.STORE_ENTRIES, json.dumps(made))
     except (DataError, TypeError, ValueError) as error:
         code = getattr(error, "code", _UNREADABLE)
-        if code == _DEADLOCK:
+        if isinstance(error, DataError) and is_deadlock(error):
             return  # with a rename, which marks them again
         if code != _UNREADABLE:
             raise
