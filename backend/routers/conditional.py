@@ -28,6 +28,11 @@ CACHE_CONTROL = "private, no-cache"
 ETAG = {"description": "The record's version.", "required": True, "schema": {"type": "string"}}
 NOT_MODIFIED = {"description": "The client has it already. No body."}
 PAGE_ETAG = {"description": "Of these bytes.", "required": True, "schema": {"type": "string"}}
+_TAGS_SCHEMA = {
+    "type": "string",
+    "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$',
+    "examples": ['"1"'],
+}
 _IF_MATCH = 'Change only this version, else 412: the `ETag` that was read, such as `"7"`.'
 _IF_NONE_MATCH = "The `ETag` that the client has: 304 if nothing has changed since."
 
@@ -38,7 +43,7 @@ def conditions(*, changes: bool, creates: str | None = None) -> dict[str, Any]:
     if creates is not None:
         names["If-None-Match"] = creates
     parameters = [
-        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        {"name": name, "in": "header", "description": text, "schema": _TAGS_SCHEMA}
         for name, text in names.items()
     ]
     return {"parameters": [*parameters, IDEMPOTENCY_KEY] if changes else parameters}

@@ -25,7 +25,12 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
     "description": "Sent again with the same key and body, the request is not done again: the "
     "first one's answer comes back, with `Idempotency-Replayed: true`.",
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {
+        "type": "string",
+        "maxLength": 255,
+        "pattern": r'^("[ !#-\[\]-~]+"|[!#-~]+)$',
+        "examples": ['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+    },
 }
 
 LONGEST = 255

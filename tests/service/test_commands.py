@@ -75,4 +75,5 @@ async def test_reindex_finds_what_others_wrote(
     assert (await client.get("/api/video-analysis/a")).json() == {
         **record,
         "description": "A zebra.",
+        "version": 2,
     }

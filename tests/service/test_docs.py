@@ -13,22 +13,32 @@ import pytest
 
 pytestmark = pytest.mark.anyio
 
+ITEM = "/api/video-analysis/{video_id}"
 OPERATIONS = {
     "create_video_analysis": ("post", "/api/video-analysis/", {201, 400, 409, 413, 415, 507}),
-    "list_video_analyses": ("get", "/api/video-analysis/", {200}),
-    "get_video_analysis": ("get", "/api/video-analysis/{video_id}", {200, 404}),
+    "list_video_analyses": ("get", "/api/video-analysis/", {200, 304}),
+    "get_video_analysis": ("get", "/api/video-analysis/{video_id}", {200, 304, 404}),
     "update_video_analysis": (
         "put",
         "/api/video-analysis/{video_id}",
-        {200, 400, 404, 413, 415, 507},
+        {200, 201, 400, 404, 409, 412, 413, 415, 428, 507},
     ),
     "patch_video_analysis": (
         "patch",
         "/api/video-analysis/{video_id}",
-        {200, 400, 404, 413, 415, 507},
+        {200, 400, 404, 409, 412, 413, 415, 428, 507},
     ),
+    "list_versions": ("get", f"{ITEM}/versions", {200, 404}),
+    "get_version": ("get", f"{ITEM}/versions/{{version}}", {200, 404}),
+    "diff_versions": ("get", f"{ITEM}/versions/{{version}}/diff", {200, 404}),
+    "restore_version": (
+        "post",
+        f"{ITEM}/versions/{{version}}/restore",
+        {200, 404, 412, 428, 507},
+    ),
+    "list_deleted": ("get", "/api/deleted", {200}),
     "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
-    "search": ("get", "/api/search", {200}),
+    "search": ("get", "/api/search", {200, 304}),
     "list_tags": ("get", "/api/tags", {200}),
     "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
     "delete_tag": ("delete", "/api/tags", {204, 404, 507}),
@@ -39,7 +49,7 @@ OPERATIONS = {
     "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415, 507}),
     "context": ("post", "/api/context", {200, 400, 413, 415}),
     "stats": ("get", "/api/stats", {200}),
-    "delete_video_analysis": ("delete", "/api/video-analysis/{video_id}", {204, 404, 507}),
+    "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "health": ("get", "/api/test/health", {200}),
 }
 EVERYWHERE = {421, 422, 500, 503}
@@ -94,7 +104,7 @@ async def test_every_body_and_answer_has_an_example(document: dict[str, Any]) ->
         for status, response in operation["responses"].items():
             assert "X-Request-ID" in response["headers"]
             assert response["description"]
-            assert ("content" in response) == (status != "204")
+            assert ("content" in response) == (status not in ("204", "304"))
             bodies.append(response)
         for body in bodies:
             for media_type, content in body.get("content", {}).items():

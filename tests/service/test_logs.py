@@ -121,7 +121,7 @@ async def test_no_description_reaches_the_log(
     [
         ("broken", 500),
         ("ALTER TABLE video_analysis RENAME TO gone", 503),
-        ("ALTER TABLE video_analysis DROP COLUMN description", 503),
+        ("ALTER TABLE video_analysis RENAME COLUMN description TO gone", 503),
     ],
     ids=["fails", "no-table", "no-column"],
 )

@@ -141,7 +141,7 @@ async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
 
 @on_postgresql
 async def test_gathered_updates_find_their_records_by_id(database: Database) -> None:
-    columns = ["a", "2026-03-01T00:00:00", "A dog.", "1 dog", "f", "2026-03-01T00:00:01"]
+    columns = ["a", "1", "A dog.", "1 dog", "f", "6", "{}", "2", "[2]", "2026-03-01T00:00:01"]
     found = plan(database, batches._UPDATE, [[each] * 2 for each in columns])
     assert found.count("Index Scan using video_analysis_pkey") == 2, "to lock, and to write"
     assert "Seq Scan on video_analysis" not in found

@@ -128,7 +128,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     get(PATH),
 ]  # fmt: skip
 
-MADE_HERE = re.compile(r'"(id|created_at|updated_at|next_cursor)":"([^"]*)"')
+MADE_HERE = re.compile(r'"(id|created_at|updated_at|at|next_cursor)":"([^"]*)"')
 ID = re.compile(r"c[0-9a-z]{24}")
 CURSOR = re.compile(r"[\w-]+")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -141,6 +141,8 @@ def shown(answer: httpx.Response) -> dict[str, Any]:
         return f'"{found[1]}":"..."'
 
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    if "etag" in headers:
+        headers["etag"] = re.sub(r'"[0-9a-f]{32}"', "of the bytes", headers["etag"])
     if "link" in headers:
         headers["link"] = re.sub(r"cursor=[\w-]+", "cursor=...", headers["link"])
     return {
