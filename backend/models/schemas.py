@@ -128,7 +128,10 @@ class _Body(BaseModel):
 
 GivenSource = Annotated[
     Source | None,
-    Field(description="Where these values come from. Absent: a person changes them."),
+    Field(
+        description="Where these values come from. Absent: a person changes them.",
+        examples=[{"kind": "human"}],
+    ),
 ]
 
 
@@ -137,7 +140,10 @@ class VideoAnalysisCreate(Metadata):
     description: Description
     source: Annotated[
         Source | None,
-        Field(description="Where these values come from. Absent: a machine has made them."),
+        Field(
+            description="Where these values come from. Absent: a machine has made them.",
+            examples=[{"kind": "machine", "model": "pegasus1.2", "prompt_version": "3"}],
+        ),
     ] = None
 
 
