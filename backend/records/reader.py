@@ -50,7 +50,7 @@ PAGES_AT_ONCE = 8
 be no faster, as one thread does most of the work, and each takes memory: 2 MB for 1,000 records."""
 ROWS_AT_ONCE = 100
 """Rows that are read without knowing how long their texts are: 25 MB at the worst."""
-MOST_BYTES = 8 * 2**20
+MOST_BYTES = 16 * 2**20
 """Of the records of one response, as `size` counts. There is always one, whatever its size."""
 WORTH_A_TURN = 200_000
 """Characters of JSON that are parsed before others have their turn: some 10 ms."""
