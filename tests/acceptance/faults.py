@@ -52,7 +52,7 @@ class Table:
     """Of what was seen, printed at the end."""
 
     COLUMNS = ("acknowledged", "503", "507", "no answer", "500", "lost", "torn", "half renamed",
-               "not found", "back in s")  # fmt: skip
+               "not found", "not logged", "back in s")  # fmt: skip
 
     def __init__(self) -> None:
         self._rows: list[tuple[str, list[str]]] = []
@@ -62,7 +62,7 @@ class Table:
         numbers = (
             figures.acknowledged, statuses[503], statuses[507], statuses[0], statuses[500],
             len(figures.lost), len(figures.torn), len(figures.half_renamed),
-            len(figures.not_found),
+            len(figures.not_found), len(figures.not_logged),
         )  # fmt: skip
         self._rows.append((name, [*map(str, numbers), f"{longest:.2f}"]))
 
@@ -138,12 +138,22 @@ async def trial(
                 stop.set()
             await asyncio.gather(*(writer.check() for writer in writers))
         await asyncio.to_thread(server.stop)
+    note_what_is_not_logged(figures, database)
     table.add(name, figures, running.longest)
     database.indexed()
     for seen in figures.faults():
         assert not seen, "\n".join(seen[:10])
     assert "Traceback" not in server.log()
     assert running.longest < bound
+
+
+def note_what_is_not_logged(figures: Figures, database: Database) -> None:
+    for start in range(0, len(figures.changes), 1_000):
+        ids = figures.changes[start : start + 1_000]
+        named = ", ".join(f"'{id_}'" for id_ in ids)
+        found = database.count(f"change_log WHERE request_id IN ({named})")
+        if found != len(ids):
+            figures.not_logged.append(f"{len(ids)} writes have {found} rows")
 
 
 async def test_the_service_is_killed(own_database: Database, tmp_path: Path, table: Table) -> None:

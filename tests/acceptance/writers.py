@@ -40,6 +40,8 @@ class Figures:
     """Of all writers together; each list tells what was wrong."""
 
     acknowledged: int = 0
+    changes: list[str] = field(default_factory=list)
+    """The request of each acknowledged write of one record."""
     statuses: Counter[int] = field(default_factory=Counter)
     """0: no answer."""
     lost: list[str] = field(default_factory=list)
@@ -48,11 +50,15 @@ class Figures:
     half_renamed: list[str] = field(default_factory=list)
     not_found: list[str] = field(default_factory=list)
     """By search; or found though they are gone."""
+    not_logged: list[str] = field(default_factory=list)
+    """Writes that do not have one row of the change log each."""
     wrong: list[str] = field(default_factory=list)
     """Answers that nobody should get."""
 
     def faults(self) -> Iterable[list[str]]:
-        return self.wrong, self.lost, self.torn, self.half_renamed, self.not_found
+        return (
+            self.wrong, self.lost, self.torn, self.half_renamed, self.not_found, self.not_logged,
+        )  # fmt: skip
 
 
 class Writer:
@@ -241,6 +247,8 @@ class Writer:
         answer = await self._ask(method, path, **content)
         if answer is not None and answer.is_success:
             self._figures.acknowledged += 1
+            if path.startswith(PATH):
+                self._figures.changes.append(answer.headers["x-request-id"])
         return answer
 
     async def _until_answered(self, method: str, path: str, **content: Any) -> httpx.Response:
