@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "search": ("backend.commands.search", "find videos by words, or make the search index anew"),
     "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
+    "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "stats": ("backend.commands.stats", "count what is stored"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
@@ -40,8 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     options = parser.parse_args(words)
+    from backend.core import caller
     from backend.engine.cli.command_error import CommandError  # brings the engine; --help does not
 
+    caller.command.set(words[0])
     try:
         return int(options.run(options))
     except CommandError as error:

@@ -12,11 +12,13 @@ from starlette.types import ASGIApp
 from backend.core.config import Settings, load_settings
 from backend.core.errors import StartupError
 from backend.core.lifespan import PlainStartupErrors, lifespan
+from backend.history import Keep
 from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
 from backend.http.steps.hosts import allowed_hosts
 from backend.routers import (
+    audit,
     context,
     health,
     history,
@@ -44,6 +46,7 @@ class Service(FastAPI):
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
                 calls_directly=self.calls_directly,
+                note_read=self.state.note_read,
             )
         )
 
@@ -66,13 +69,18 @@ def create_app(settings: Settings | None = None) -> Service:
         settings.database_url.get_secret_value(),
         max_description_length=settings.max_description_length,
         outcomes_kept=timedelta(hours=settings.idempotency_hours),
+        keep=Keep(settings.history_versions, settings.history_days),
+        follow_seconds=settings.audit_seal_seconds,
     )
     app.state.database = services.database
     app.state.search = services.search
     app.state.context = services.context
     app.state.history = services.history
+    app.state.audit = services.audit
+    app.state.followers = services.followers
+    app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
-    for module in (video_analysis, history, lookup, search, context, names, stats, health):
+    for module in (video_analysis, history, audit, lookup, search, context, names, stats, health):
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app)
     openapi.install(app, max_description_length=settings.max_description_length)

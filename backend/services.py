@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from backend.context import ContextService
-from backend.history import HistoryService
+from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
+
+KEEP = Keep()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,10 @@ class Services:
     search: SearchService
     context: ContextService
     history: HistoryService
+    audit: AuditService
+    reads: ReadLog
+    followers: Followers
+    """They begin when they are started."""
 
 
 def make_services(
@@ -26,9 +32,23 @@ def make_services(
     *,
     max_description_length: int = 65_535,
     outcomes_kept: timedelta = timedelta(hours=24),
+    keep: Keep = KEEP,
+    follow_seconds: float = 0,
 ) -> Services:
     database = DatabaseService(
         url, max_description_length=max_description_length, outcomes_kept=outcomes_kept
     )
     search = SearchService(database)
-    return Services(database, search, ContextService(database, search), HistoryService(database))
+    audit = AuditService(database)
+    pruning = Pruning(database, keep)
+    return Services(
+        database,
+        search,
+        ContextService(database, search),
+        HistoryService(database),
+        audit,
+        ReadLog(database),
+        Followers(
+            database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
+        ),
+    )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from backend.core.caller import act_as_command
 from backend.core.config import load_settings
 from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
@@ -56,6 +57,7 @@ def on_database(work: Callable[[Services], Awaitable[T]]) -> T:
     """Do something with the database that DATABASE_URL names."""
 
     async def run() -> T:
+        act_as_command()
         settings = load_settings()
         services = make_services(settings.database_url.get_secret_value())
         await services.database.connect()

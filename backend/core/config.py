@@ -62,6 +62,21 @@ class Settings(BaseSettings):
         le=24 * 365,
         description="for how many hours the answer to a request with an Idempotency-Key is kept",
     )
+    history_versions: int = Field(
+        50, ge=0, description="how many earlier versions of a record can be read; 0: all"
+    )
+    history_days: int = Field(
+        365, ge=0, le=100_000, description="for how many days they can be read; 0: for ever"
+    )
+    audit_reads: bool = Field(
+        False, description="true: the change log also tells who has read what"
+    )
+    audit_seal_seconds: float = Field(
+        60,
+        ge=0,
+        description="after how many seconds changes are sealed and versions that are long past are "
+        "let go; 0: this process does neither",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",

@@ -1,4 +1,4 @@
-"""Start and stop: the log, then the database."""
+"""Start and stop: the log, then the database, then what follows its changes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.connect()
     try:
         await _say_if_not_ready(database, app.state.search)
+        app.state.followers.start()
         yield
     finally:
         await database.disconnect()

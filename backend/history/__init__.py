@@ -1,13 +1,33 @@
-"""What was stored before: the versions of each record, read from the change log and brought back.
+"""What was stored before, who changed it, and that nobody altered what is said of it.
 
-service.py      HistoryService, which the endpoints call
-change_log.py   rows of the change log, in their order
-images.py       a version of a record, of what the log keeps of it
-diff.py         what differs between two versions
+service.py        HistoryService: the versions of each record, read and brought back
+audit.py          AuditService: the change log, filtered and exported
+change_log.py     rows of the change log, in their order
+images.py         a version of a record, of what the log keeps of it
+diff.py           what differs between two versions
+digests.py        the digest of each row
+seals.py          a hash chain over the rows; verification.py: whether it still agrees
+pruning.py        images that are long past are let go
+reads.py          who has read what
+followers.py      what follows the log beside the requests
 """
 
 from __future__ import annotations
 
+from .audit import AuditFilters, AuditService
+from .followers import Followers
+from .pruning import Keep, Pruning
+from .reads import ReadLog
 from .service import HistoryService
+from .verification import Verified
 
-__all__ = ["HistoryService"]
+__all__ = [
+    "AuditFilters",
+    "AuditService",
+    "Followers",
+    "HistoryService",
+    "Keep",
+    "Pruning",
+    "ReadLog",
+    "Verified",
+]

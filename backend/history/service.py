@@ -132,7 +132,7 @@ class HistoryService:
 
     async def _deletions(self, before: Position | None) -> list[Row]:
         query = Conditions(self._database.provider)
-        query.conditions.append("c.action = 'delete'")
+        query.conditions.append(f"c.action = 'delete' AND c.kind = '{VIDEO}'")
         later = (
             "NOT EXISTS (SELECT 1 FROM change_log AS l WHERE l.kind = c.kind AND l.name = c.name"
             " AND l.version > c.version) AS is_last"

@@ -28,6 +28,7 @@ from backend.http import problems
 from backend.http.endpoint import Endpoints
 from backend.http.exchange import Exchange
 from backend.http.fastapi_internals import with_exit_stack
+from backend.http.routes import READING, UNNOTED, ApiRoute
 from backend.http.steps import access_log
 from backend.http.steps.body_limit import BodyLimit, BodyRefusal
 from backend.http.steps.cors import Cors
@@ -41,7 +42,8 @@ Step = Callable[[Exchange], Response | None]
 
 
 class Pipeline:
-    """`app` has the routes. `calls_directly` false: FastAPI calls every endpoint."""
+    """`app` has the routes. `calls_directly` false: FastAPI calls every endpoint. `note_read` is
+    told the path of each request that has read something."""
 
     def __init__(
         self,
@@ -51,8 +53,10 @@ class Pipeline:
         origins: Sequence[str],
         max_body_bytes: int,
         calls_directly: bool = True,
+        note_read: Callable[[str], None] | None = None,
     ) -> None:
         self._app = app
+        self._note_read = note_read
         self._router: ASGIApp = with_exit_stack(app.router)
         self._steps: Sequence[Step] = (
             add_security_headers,
@@ -73,6 +77,8 @@ class Pipeline:
                 response = await self._respond(exchange)
                 if response is not None:
                     await response(exchange.scope, exchange.receive, exchange.send)
+                if self._note_read is not None and _has_read(exchange):
+                    self._note_read(problems.requested_path(exchange.scope))
         except asyncio.CancelledError:
             if not exchange.client_left:
                 raise
@@ -92,3 +98,15 @@ class Pipeline:
                 logger.exception("Unexpected error in the middle of a response")
                 raise
             return problems.response_to(error, exchange.scope, self._app)
+
+
+def _has_read(exchange: Exchange) -> bool:
+    """Whether something was read of what is stored."""
+    route = exchange.scope.get("route")
+    return (
+        exchange.status is not None
+        and exchange.status < 400
+        and isinstance(route, ApiRoute)
+        and ("GET" in (route.methods or ()) or route.endpoint in READING)
+        and route.endpoint not in UNNOTED
+    )

@@ -32,12 +32,19 @@ _JSON_OR_PATCH = re.compile(
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
 READING: set[Callable[..., Any]] = set()
+UNNOTED: set[Callable[..., Any]] = set()
 
 
 def only_reads(endpoint: EndpointT) -> EndpointT:
     """Marks the endpoint of a POST that changes nothing. It is stopped when its client leaves, as
     every GET is."""
     READING.add(endpoint)
+    return endpoint
+
+
+def unnoted(endpoint: EndpointT) -> EndpointT:
+    """Marks an endpoint that tells nothing of what is stored: who asks it is not noted."""
+    UNNOTED.add(endpoint)
     return endpoint
 
 

@@ -16,6 +16,8 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from backend.core.caller import actor
+from backend.core.logs import request_id
 from backend.engine import Provider, now
 from backend.records.errors import NameExists, NameNotFound
 from backend.records.filter_sql import Conditions
@@ -88,6 +90,7 @@ async def replace(
                 raise NameNotFound(kind.noun, name)
         if replacement.is_new and await relation.count(where={kind.column: new}, take=1):
             raise NameExists(kind.noun, str(new))
+        await _log(transaction, provider, replacement)
         await _mark_videos(transaction, provider, kind, old)
         if new is not None:
             await _put_in_place(transaction, provider, kind, old, new)
@@ -96,6 +99,31 @@ async def replace(
         found: int = await relation.count(where={kind.column: new}) if new is not None else 0
         await also(transaction, replacement, found)
         return found
+
+
+async def _log(transaction: Prisma, provider: Provider, replacement: Replacement) -> None:
+    """One row for each name that goes, besides those of the videos: what became of it, and how many
+    videos had it."""
+    kind = replacement.kind
+    action = "delete" if replacement.new is None else "rename" if replacement.is_new else "merge"
+    for name in sorted(replacement.old):
+        query = Conditions(provider)
+        said = (now(), actor.get(), action, request_id.get(), kind.noun, name)
+        values = [query.bind(value) for value in said]
+        if provider == "postgresql":
+            values = [f"{values[0]}::timestamp", *(f"{value}::text" for value in values[1:])]
+        new = query.bind(replacement.new)
+        image = (
+            f"json_object('to', {new}, 'videos', count(*))"
+            if provider == "sqlite"
+            else f"json_build_object('to', {new}::text, 'videos', count(*))::text"
+        )
+        await transaction.execute_raw(
+            "INSERT INTO change_log (at, actor, action, request_id, kind, name, image)"
+            f" SELECT {', '.join(values)}, {image} FROM {kind.table}"
+            f" WHERE {kind.name_column} = {query.bind(name)}",
+            *query.args,
+        )
 
 
 async def _lock(transaction: Prisma, kind: Kind, old: Sequence[str], new: str | None) -> None:

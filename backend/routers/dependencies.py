@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from backend.context import ContextService
-from backend.history import HistoryService
+from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 
@@ -19,6 +19,11 @@ async def _database(request: Request) -> DatabaseService:
 
 async def _history(request: Request) -> HistoryService:
     service: HistoryService = request.app.state.history
+    return service
+
+
+async def _audit(request: Request) -> AuditService:
+    service: AuditService = request.app.state.audit
     return service
 
 
@@ -34,5 +39,6 @@ async def _context(request: Request) -> ContextService:
 
 Database = Annotated[DatabaseService, Depends(_database)]
 History = Annotated[HistoryService, Depends(_history)]
+Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]

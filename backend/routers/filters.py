@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -11,38 +10,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
+from backend.models.times import time_of_text
 from backend.records import Filters
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
-    re.IGNORECASE,
-)
-_MILLISECOND = timedelta(milliseconds=1)
-_LAST = time(23, 59, 59, 999_000)
 
 
 def _moment(value: Any, *, last: bool) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        if _DAY.fullmatch(value):
-            day = date.fromisoformat(value)
-            return datetime.combine(day, _LAST if last else time.min, UTC)
-        if _MOMENT.fullmatch(value):
-            moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
-            whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-            return whole if last or whole == moment else whole + _MILLISECOND
-    except (ValueError, OverflowError) as error:
-        raise PydanticCustomError("moment", "There is no such time") from error
-    raise PydanticCustomError(
-        "moment",
-        "A time is a day such as 2026-03-01, or RFC 3339 such as 2026-03-01T09:30:00Z "
-        "(in a URL, a + is written %2B)",
-    )
+    return time_of_text(value, last=last) if isinstance(value, str) else value
 
 
-def _time(description: str, *, last: bool = False) -> Any:
+def time_parameter(description: str, *, last: bool = False) -> Any:
     return Annotated[
         datetime | None,
         BeforeValidator(lambda value: _moment(value, last=last)),
@@ -97,10 +73,10 @@ async def _filters(
         RecordedDate | None, Query(description="On this day or later.")
     ] = None,
     recorded_to: Annotated[RecordedDate | None, Query(description="On this day or before.")] = None,
-    created_from: _time("Stored then or later.") = None,  # type: ignore[valid-type]
-    created_to: _time("Stored then or before.", last=True) = None,  # type: ignore[valid-type]
-    updated_from: _time("Changed then or later.") = None,  # type: ignore[valid-type]
-    updated_to: _time("Changed then or before.", last=True) = None,  # type: ignore[valid-type]
+    created_from: time_parameter("Stored then or later.") = None,  # type: ignore[valid-type]
+    created_to: time_parameter("Stored then or before.", last=True) = None,  # type: ignore[valid-type]
+    updated_from: time_parameter("Changed then or later.") = None,  # type: ignore[valid-type]
+    updated_to: time_parameter("Changed then or before.", last=True) = None,  # type: ignore[valid-type]
     has_description_containing: Annotated[Part | None, Query()] = None,
 ) -> Filters:
     return Filters(

@@ -25,6 +25,7 @@ under it.
 TAGS = [
     {"name": "Video analysis", "description": "The description of each video, by the video's id."},
     {"name": "History", "description": "What was stored before, and bringing it back."},
+    {"name": "Audit", "description": "Who has changed what, and when."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Tags and people", "description": "The names that videos have."},
     {"name": "Server", "description": "The server itself."},

@@ -41,5 +41,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       24 selected / 24 total" in done.stdout
+    assert "Operations:       25 selected / 25 total" in done.stdout
     assert "Traceback" not in log

@@ -38,6 +38,7 @@ OPERATIONS = {
     ),
     "list_deleted": ("get", "/api/deleted", {200}),
     "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
+    "audit": ("get", "/api/audit", {200}),
     "search": ("get", "/api/search", {200, 304}),
     "list_tags": ("get", "/api/tags", {200}),
     "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
