@@ -111,9 +111,10 @@ def _is_json_push(difference: Difference) -> bool:
             n for n, (one, other) in enumerate(zip(*ours, *theirs, strict=True)) if one != other
         ]
         return len(columns) == 1
-    return isinstance(ours, dict) and [name for name in ours if ours[name] != theirs[name]] == [
-        "datas"
-    ]
+    return isinstance(ours, dict) and [name for name in ours if ours[name] != theirs[name]] in (
+        ["datas"],
+        ["jsons"],
+    )
 
 
 def _is_aborted_commit(difference: Difference) -> bool:
@@ -272,11 +273,13 @@ LISTED: tuple[Listed, ...] = (
     ),
     Listed(
         "an update that moves its own record by a nested write",
-        "Prisma answers null, as it looks for the record under its old key. The generated code of"
-        " Prisma Client Python cannot read null there and raises pydantic's ValidationError, which"
-        " it does with any engine.",
+        "Prisma answers null, or of an upsert [], as it looks for the record under its old key. The"
+        " generated code of Prisma Client Python cannot read that and raises pydantic's"
+        " ValidationError, which it does with any engine.",
         lambda d: (
-            _method(d) == "update" and d.theirs is None and _codes(d, "ValidationError", None)
+            _method(d) in ("update", "upsert")
+            and d.theirs is None
+            and _codes(d, "ValidationError", None)
         ),
     ),
 )
