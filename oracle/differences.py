@@ -154,6 +154,15 @@ def _is_encoded_twice(difference: Difference) -> bool:
     return stored_twice == str(difference.theirs)
 
 
+def _is_sought_by_encoded_bytes(difference: Difference) -> bool:
+    """Ours finds the records that have these bytes, Prisma's client none."""
+    case = str(difference.case)
+    known = ".update_many(" in case and re.search(r"'blobs': \{'has(_every|_some)?': \[?b'", case)
+    if not known or difference.provider != "postgresql":
+        return False
+    return difference.where.startswith("table") or difference.theirs == 0
+
+
 def _is_large_integer(difference: Difference) -> bool:
     """Arithmetic on an integer beyond 2^53."""
     text = str(difference.case)
@@ -212,6 +221,11 @@ LISTED: tuple[Listed, ...] = (
         "PostgreSQL: a list of Bytes that is set for many records",
         "Wrong in Prisma's client: it stores the base64 text of the bytes in place of the bytes.",
         _is_encoded_twice,
+    ),
+    Listed(
+        "PostgreSQL: many records that are updated where a list of Bytes has some",
+        "Wrong in Prisma's client: it looks for the base64 text of the bytes, and finds nothing.",
+        _is_sought_by_encoded_bytes,
     ),
     Listed(
         "PostgreSQL: P2020 in other words",
