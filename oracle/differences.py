@@ -175,6 +175,24 @@ def _is_divided_id(difference: Difference) -> bool:
     return known and _codes(difference, "P2002", "P2039")
 
 
+def _is_divided_integer(difference: Difference) -> bool:
+    """Nothing differs but numbers, of which Prisma's have a fraction."""
+    if difference.provider != "sqlite" or "{'divide': " not in str(difference.case):
+        return False
+    if not difference.where.startswith("table") or len(difference.ours) != len(difference.theirs):
+        return False
+    pairs = [
+        (one, other)
+        for row, their_row in zip(difference.ours, difference.theirs, strict=True)
+        for one, other in zip(row, their_row, strict=True)
+        if one != other
+    ]
+    return all(
+        isinstance(one, int) and isinstance(other, float) and int(other) == one
+        for one, other in pairs
+    )
+
+
 def _is_named_by_libsql(difference: Difference) -> bool:
     ours, theirs = difference.ours, difference.theirs
     known = difference.provider == "sqlite" and _codes(difference, "P2039", "P2039")
@@ -205,6 +223,12 @@ LISTED: tuple[Listed, ...] = (
         "3 / 2 is 1, as on PostgreSQL, and P2002 where there is a 1. Prisma's adapter for libSQL"
         " sends 2 as a float, and SQLite refuses 1.5 as a row's id (P2039, datatype mismatch).",
         _is_divided_id,
+    ),
+    Listed(
+        "SQLite: an Int that is divided",
+        "A whole number, as in Prisma's native engine and on PostgreSQL. Prisma's adapter binds the"
+        " divisor as a float, and stores a fraction in the column of integers.",
+        _is_divided_integer,
     ),
     Listed(
         "SQLite: errors in SQLite's own words",
