@@ -139,12 +139,29 @@ async def trial(
             await asyncio.gather(*(writer.check() for writer in writers))
         await asyncio.to_thread(server.stop)
     note_what_is_not_logged(figures, database)
+    figures.wrong += audit(database, folder)
     table.add(name, figures, running.longest)
     database.indexed()
     for seen in figures.faults():
         assert not seen, "\n".join(seen[:10])
     assert "Traceback" not in server.log()
     assert running.longest < bound
+
+
+def audit(database: Database, folder: Path) -> list[str]:
+    """What the audit's own check finds wrong in the log."""
+    for command in ("seal", "verify"):
+        done = subprocess.run(
+            [sys.executable, "-m", "backend.cli", "audit", command],
+            env=os.environ | {"DATABASE_URL": database.url},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            return [done.stdout + done.stderr]
+    return []
 
 
 def note_what_is_not_logged(figures: Figures, database: Database) -> None:
