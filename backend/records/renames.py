@@ -2,19 +2,21 @@
 
 The videos' entries of the search index are not made in that transaction, which would hold up other
 writers for as long as it takes to read every text: it marks them, and the index makes them anew
-before the next search (search/reindex.py).
+before the next search (search/entries.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
 
 from backend.core.caller import actor
 from backend.core.logs import request_id
@@ -85,12 +87,13 @@ async def replace(
         if provider == "postgresql":
             await _lock(transaction, kind, old, new)
         relation = getattr(transaction, kind.relation)
+        videos: dict[str, int] = {}
         for name in old:
-            if not await relation.count(where={kind.column: name}, take=1):
+            videos[name] = await relation.count(where={kind.column: name})
+            if not videos[name]:
                 raise NameNotFound(kind.noun, name)
         if replacement.is_new and await relation.count(where={kind.column: new}, take=1):
             raise NameExists(kind.noun, str(new))
-        await _log(transaction, provider, replacement)
         await _mark_videos(transaction, provider, kind, old)
         if new is not None:
             await _put_in_place(transaction, provider, kind, old, new)
@@ -98,32 +101,46 @@ async def replace(
         await getattr(transaction, kind.model).delete_many({"name": {"in": old}})
         found: int = await relation.count(where={kind.column: new}) if new is not None else 0
         await also(transaction, replacement, found)
+        await _log(transaction, provider, replacement, videos)  # last: its time is when it ends
         return found
 
 
-async def _log(transaction: Prisma, provider: Provider, replacement: Replacement) -> None:
+async def _log(
+    transaction: Prisma, provider: Provider, replacement: Replacement, videos: Mapping[str, int]
+) -> None:
     """One row for each name that goes, besides those of the videos: what became of it, and how many
     videos had it."""
     kind = replacement.kind
     action = "delete" if replacement.new is None else "rename" if replacement.is_new else "merge"
-    for name in sorted(replacement.old):
+    for name, number in sorted(videos.items()):
         query = Conditions(provider)
-        said = (now(), actor.get(), action, request_id.get(), kind.noun, name)
+        image = orjson.dumps({"to": replacement.new, "videos": number}).decode()
+        said = (now(), actor.get(), action, request_id.get(), kind.noun, name, image)
         values = [query.bind(value) for value in said]
         if provider == "postgresql":
-            values = [f"{values[0]}::timestamp", *(f"{value}::text" for value in values[1:])]
-        new = query.bind(replacement.new)
-        image = (
-            f"json_object('to', {new}, 'videos', count(*))"
-            if provider == "sqlite"
-            else f"json_build_object('to', {new}::text, 'videos', count(*))::text"
-        )
+            values[0] += "::timestamp"
         await transaction.execute_raw(
             "INSERT INTO change_log (at, actor, action, request_id, kind, name, image)"
-            f" SELECT {', '.join(values)}, {image} FROM {kind.table}"
-            f" WHERE {kind.name_column} = {query.bind(name)}",
+            f" VALUES ({', '.join(values)})",
             *query.args,
         )
+
+
+async def last_renamed_to(
+    client: Prisma, provider: Provider, kind: Kind, names: Sequence[str], since: datetime | None
+) -> dict[str, str]:
+    """What those of the names became that were renamed or merged when they last went, by whatever
+    process; those that have gone since that time, if one is given."""
+    query = Conditions(provider)
+    query.conditions.append(f"kind = {query.bind(kind.noun)}")
+    query.conditions.append(f"name IN ({', '.join(query.bind(name) for name in names)})")
+    if since is not None:
+        query.conditions.append(f"at >= {query.bind(since)}")
+    rows: Any = await client.query_raw(
+        f"SELECT name, image FROM change_log{query.where()} ORDER BY number", *query.args
+    )
+    last = {row["name"]: orjson.loads(row["image"])["to"] for row in rows}
+    return {name: new for name, new in last.items() if new is not None}
 
 
 async def _lock(transaction: Prisma, kind: Kind, old: Sequence[str], new: str | None) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -32,7 +32,15 @@ from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionU
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.once import Outcomes, current
 from backend.records.reader import Reader
-from backend.records.renames import PEOPLE, TAGS, Renames, Replacement, replace
+from backend.records.renames import (
+    PEOPLE,
+    TAGS,
+    Kind,
+    Renames,
+    Replacement,
+    last_renamed_to,
+    replace,
+)
 from backend.records.sources import Sources, sources_after, sources_text
 from backend.records.versions import Expected, delete_version, last_version, written
 
@@ -123,7 +131,7 @@ class Writer:
     ) -> records.RecordJson:
         started, version = monotonic(), 1
         for attempt in count():
-            names = await self._names(analysis.__dict__, started)
+            names = await self._names(analysis.__dict__, started, tried=attempt > 0)
             if names:
                 analysis = analysis.model_copy(update=names)
             row: Any = {
@@ -191,7 +199,7 @@ class Writer:
             if expected is not None and not expected.allows(read.version):
                 raise VersionMismatch(video_id, read.version)
             changes = edit(read)
-            names = await self._names(changes, started)
+            names = await self._names(changes, started, tried=attempt > 0)
             changes = {**changes, **names}
             moment = max(now(), read.updated_at + _MILLISECOND)
             if "sources" not in changes:
@@ -351,20 +359,38 @@ class Writer:
                 await self._outcomes.store(once, outcome, transaction)
         return True
 
-    async def _names(self, values: Mapping[str, Any], since: float) -> dict[str, list[str]]:
+    async def _names(
+        self, values: Mapping[str, Any], since: float, *, tried: bool
+    ) -> dict[str, list[str]]:
         """The tags and people of `values`, those anew that were renamed meanwhile. Each has its row
-        then, for others to see."""
+        then, for others to see. `since`: when the write was asked for (monotonic). `tried`: a name
+        may be gone that was there when it was tried before."""
         named = [kind for kind in (TAGS, PEOPLE) if values.get(kind.field)]
         found: dict[str, list[str]] = {}
         for kind in named:
             names: list[str] = values[kind.field]
             while True:
                 names = await self._renames.current(kind.field, names, since)
-                await _make_rows(getattr(self.client, kind.model), names)
+                actions = getattr(self.client, kind.model)
+                missing = await _without_row(actions, names)
+                new = await self._renamed_by_others(kind, missing, since, tried) if missing else {}
+                if new:
+                    names = list(dict.fromkeys(new.get(name, name) for name in names))
+                    missing = await _without_row(actions, names)
+                await _make_rows(actions, missing)
                 if names == await self._renames.current(kind.field, names, since):
                     break
             found[kind.field] = names
         return found
+
+    async def _renamed_by_others(
+        self, kind: Kind, missing: Sequence[str], since: float, tried: bool
+    ) -> dict[str, str]:
+        """By other processes: what the names without a row have become since then."""
+        earliest = None
+        if not tried:
+            earliest = now() - timedelta(seconds=monotonic() - since)
+        return await last_renamed_to(self.client, self._reader.provider, kind, missing, earliest)
 
 
 async def _index_entry_of(record: records.Described) -> str:
@@ -414,11 +440,14 @@ _ROWS: dict[str, tuple[Callable[[Any], Any], Callable[[VideoAnalysis], list[dict
 }
 
 
-async def _make_rows(actions: Any, names: Iterable[str]) -> None:
-    """Of those tags, or people, that have none yet."""
+async def _without_row(actions: Any, names: Iterable[str]) -> list[str]:
+    """Those tags, or people, that nobody has had yet."""
     unique = sorted(set(names))
     known = {row.name for row in await actions.find_many(where={"name": {"in": unique}})}
-    for name in unique:
-        if name not in known:
-            with contextlib.suppress(UniqueViolationError):  # somebody else just made it
-                await actions.create({"name": name})
+    return [name for name in unique if name not in known]
+
+
+async def _make_rows(actions: Any, missing: Iterable[str]) -> None:
+    for name in missing:
+        with contextlib.suppress(UniqueViolationError):  # somebody else just made it
+            await actions.create({"name": name})

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures import Database
+from backend.main import create_app
+from tests.fixtures import Database, client_of, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -228,6 +229,45 @@ async def test_what_is_written_beside_a_rename_has_the_new_name(
     assert await found(client, "zebra") == []
     answer = await client.get("/api/search", params={"q": "quagga", "limit": 100})
     assert answer.json()["count"] == 60
+
+
+async def test_what_another_process_writes_beside_a_rename_has_the_new_name(
+    own_database: Database, kind: str
+) -> None:
+    renaming, writing = (create_app(settings_for(own_database.url)) for _ in range(2))
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def wait(*_: Any) -> None:
+        begun.set()
+        await may_end.wait()
+
+    async with (
+        renaming.router.lifespan_context(renaming),
+        writing.router.lifespan_context(writing),
+        client_of(renaming) as one,
+        client_of(writing) as other,
+    ):
+        renaming.state.database._writer._store_replaced = wait
+        await post(one, "first", **{kind: ["zebra"]})
+        await post(one, "patched")
+        rename = asyncio.create_task(
+            one.patch(f"/api/{kind}", params={"name": "zebra"}, json={"name": "quagga"})
+        )
+        await begun.wait()
+        writes = [
+            asyncio.create_task(post(other, "new", **{kind: ["zebra", "ape"]})),
+            asyncio.create_task(
+                other.patch("/api/video-analysis/patched", json={kind: ["gnu", "zebra"]})
+            ),
+        ]
+        await asyncio.sleep(0.2)
+        may_end.set()
+        assert (await rename).status_code == 200
+        await asyncio.gather(*writes)
+        assert await of(other, kind, "new") == ["quagga", "ape"]
+        assert await of(other, kind, "patched") == ["gnu", "quagga"]
+        await post(other, "later", **{kind: ["zebra"]})  # when both have ended, it is a new name
+        assert await of(other, kind, "later") == ["zebra"]
 
 
 async def test_names_that_are_renamed_to_each_other(client: httpx.AsyncClient, kind: str) -> None:
