@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -130,27 +129,10 @@ class Writer:
         action: str | None = None,
     ) -> records.RecordJson:
         started, version = monotonic(), 1
-        for attempt in count():
+        for attempt in range(_NAMING_ATTEMPTS):
             names = await self._names(analysis.__dict__, started, tried=attempt > 0)
             if names:
                 analysis = analysis.model_copy(update=names)
-            row: Any = {
-                "id": id_,
-                "videoId": analysis.video_id,
-                "description": analysis.description,
-                "createdAt": created_at,
-                "updatedAt": moment,
-                "hasRelations": _has_relations(analysis),
-                "searchTerms": await _index_entry_of(analysis),
-                "size": records.size_of(analysis),
-                "sources": sources_text(sources),
-                "written": written(version, action),
-                **records.plain_columns(
-                    {name: getattr(analysis, name) for name in analysis.model_fields_set}
-                ),
-            }
-            if version > 1:
-                row["version"] = version
             answer = records.record_json(
                 analysis,
                 id_=id_,
@@ -159,22 +141,21 @@ class Writer:
                 updated_at=moment,
                 sources=sources,
             )
+            row = await _row(analysis, answer, created_at, moment, written(version, action))
             try:
                 await self.write(Create(analysis, row, answer))
             except UniqueViolationError as error:
                 last = await last_version(self.client, self._reader.provider, analysis.video_id)
-                if last < version or attempt == _NAMING_ATTEMPTS:
-                    raise VideoAnalysisExists(analysis.video_id) from error
-                if await self._reader.find(analysis.video_id) is not None:
+                if last < version or await self._reader.find(analysis.video_id) is not None:
                     raise VideoAnalysisExists(analysis.video_id) from error
                 version = last + 1  # it was deleted, and goes on
-                continue
             except ForeignKeyViolationError:
-                if not names or attempt == _NAMING_ATTEMPTS:
+                if not names:
                     raise
-                continue  # one of its names was renamed or deleted just now
-            return answer
-        raise AssertionError("count() has no end")
+                # One of its names was renamed or deleted just now.
+            else:
+                return answer
+        raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
     async def change(
         self,
@@ -398,6 +379,32 @@ async def _index_entry_of(record: records.Described) -> str:
     if length <= WORTH_A_THREAD:
         return records.index_entry_of(record)
     return await asyncio.to_thread(records.index_entry_of, record)
+
+
+async def _row(
+    analysis: VideoAnalysisCreate,
+    answer: records.RecordJson,
+    created_at: datetime,
+    moment: datetime,
+    note: str,
+) -> dict[str, Any]:
+    """Columns of a new record that is answered like this, by their names in schema.prisma."""
+    return {
+        "id": answer["id"],
+        "videoId": analysis.video_id,
+        "description": analysis.description,
+        "createdAt": created_at,
+        "updatedAt": moment,
+        "hasRelations": _has_relations(analysis),
+        "searchTerms": await _index_entry_of(analysis),
+        "size": records.size_of(analysis),
+        "sources": sources_text(answer["sources"]),
+        "written": note,
+        **({"version": answer["version"]} if answer["version"] > 1 else {}),
+        **records.plain_columns(
+            {name: getattr(analysis, name) for name in analysis.model_fields_set}
+        ),
+    }
 
 
 async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
