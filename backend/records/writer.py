@@ -150,7 +150,7 @@ class Writer:
                     raise VideoAnalysisExists(analysis.video_id) from error
                 version = last + 1  # it was deleted, and goes on
             except ForeignKeyViolationError:
-                if not names:
+                if not names or attempt == _NAMING_ATTEMPTS - 1:
                     raise
                 # One of its names was renamed or deleted just now.
             else:

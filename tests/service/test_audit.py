@@ -380,12 +380,12 @@ async def test_commands_name_themselves(
         actor = "memory-mirror tags (ada)"
         found = await whole(client, actor=actor)
         assert [(row["kind"], row["action"]) for row in found] == [
-            ("video", "update"), ("tag", "rename")
+            ("tag", "rename"), ("video", "update")
         ]  # fmt: skip
         capsys.readouterr()
         assert await command("audit", "list", "--actor", actor, "--json") == 0
         assert json.loads(capsys.readouterr().out) == {"changes": found, "count": 2}
-        assert await command("audit", "list", "--limit", "1") == 0
+        assert await command("audit", "list", "--limit", "2") == 0
         assert f"{actor}  update video v version 2\n" in capsys.readouterr().out
         assert await command("audit", "list", "--from", "yesterday") == 2
         assert "--from: A time is a day" in capsys.readouterr().err
