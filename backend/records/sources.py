@@ -9,6 +9,7 @@ from typing import Any
 from backend.models.schemas import VideoAnalysis
 from backend.models.sources import Source, stored
 from backend.records.errors import HumanValue
+from backend.records.record import FIELDS
 
 Sources = dict[str, dict[str, Any]]
 """By the fields that somebody has said it of, or has changed since the record was made."""
@@ -30,7 +31,9 @@ def sources_after(
     """Of the record with these changes. Raises HumanValue where a machine would replace what a
     person has said."""
     sources: Sources = dict(record.sources)
-    differing = [field for field in changes if changes[field] != getattr(record, field)]
+    differing = [
+        field for field in FIELDS if field in changes and changes[field] != getattr(record, field)
+    ]
     if source.kind == "machine" and not override_human:
         human = {
             field: _shown(getattr(record, field))
