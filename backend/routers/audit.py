@@ -11,14 +11,13 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import StreamingResponse
 
 from backend.history import AuditFilters
-from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute, unnoted
 from backend.models.audit import AuditPage
 from backend.models.schemas import Limit, VideoId
 from backend.routers.dependencies import Audit
 from backend.routers.filters import time_parameter
 from backend.routers.openapi import problems
-from backend.routers.paging import LINK, Cursor, link_next
+from backend.routers.paging import LINK, Cursor, page_response
 
 PATH = "/api/audit"
 NDJSON = "application/x-ndjson"
@@ -107,6 +106,4 @@ async def audit(
     if format == "ndjson" or (format is None and NDJSON in request.headers.get("accept", "")):
         return StreamingResponse(audit.export(filters, cursor=cursor), media_type=NDJSON)
     page = await audit.page(filters, limit=limit, cursor=cursor)
-    response = JsonResponse(page)
-    link_next(request, response, page["next_cursor"])
-    return response
+    return page_response(request, page)

@@ -74,11 +74,10 @@ def is_only_to_create(request: Request) -> bool:
     return _tags(request, "if-none-match") == ANY
 
 
-def has_already(request: Request, etag: str | None) -> bool:
-    """Whether If-None-Match names what would be answered. None: there is nothing of the kind.
-    Raises InvalidRequest."""
+def has_already(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names what would be answered. Raises InvalidRequest."""
     tags = _tags(request, "if-none-match")
-    if tags is None or etag is None:
+    if tags is None:
         return False
     return isinstance(tags, str) or any(tag == etag for _, tag in tags)
 
@@ -101,7 +100,7 @@ def with_etag(response: Response, etag: str) -> None:
 def unless_known(request: Request, response: Response) -> Response:
     """`response`, with an ETag made of its body, or 304 where the client has the same."""
     etag = f'"{blake2b(response.body, digest_size=16).hexdigest()}"'
-    if asks_whether_changed(request) and has_already(request, etag):
+    if has_already(request, etag):
         return not_modified(etag)
     with_etag(response, etag)
     return response

@@ -15,7 +15,7 @@ from backend.routers.conditional import ETAG, conditions, expected_version
 from backend.routers.dependencies import Database, History
 from backend.routers.idempotent import once
 from backend.routers.openapi import problems
-from backend.routers.paging import LINK, Cursor, link_next
+from backend.routers.paging import LINK, Cursor, page_response
 from backend.routers.video_analysis import EXAMPLE, ITEM, VideoIdInPath, shown
 
 VERSIONS = f"{ITEM}/versions"
@@ -51,9 +51,7 @@ async def list_versions(
 ) -> JsonResponse:
     """The newest first, with who made each. Also of a record that was deleted."""
     page = await history.versions(video_id, limit=limit, cursor=cursor)
-    response = JsonResponse(page)
-    link_next(request, response, page["next_cursor"])
-    return response
+    return page_response(request, page)
 
 
 @router.get(
@@ -134,6 +132,4 @@ async def list_deleted(
     """Those that can be restored, as long as their versions are kept. A page may hold fewer than
     `limit`, and `next_cursor` leads on."""
     page = await history.deleted(limit=limit, cursor=cursor)
-    response = JsonResponse(page)
-    link_next(request, response, page["next_cursor"])
-    return response
+    return page_response(request, page)

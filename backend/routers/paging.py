@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -10,6 +11,7 @@ from fastapi import Request, Response
 from pydantic import Field, StringConstraints
 
 from backend.core import cursors
+from backend.http.response import JsonResponse
 
 Cursor = Annotated[
     str,
@@ -32,6 +34,13 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
     scope = request.scope
     start = _start(scope.get("root_path", "") + scope["path"], scope["query_string"])
     response.headers["Link"] = f'<{start}{cursor}>; rel="next"'
+
+
+def page_response(request: Request, page: Mapping[str, Any]) -> JsonResponse:
+    """A page as JSON has it, with its `next_cursor` in the Link header too."""
+    response = JsonResponse(page)
+    link_next(request, response, page["next_cursor"])
+    return response
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
@@ -16,7 +15,7 @@ from backend.routers.conditional import NOT_MODIFIED, PAGE_ETAG, conditions, unl
 from backend.routers.dependencies import Search
 from backend.routers.filters import GivenFilters
 from backend.routers.openapi import problems
-from backend.routers.paging import LINK, Cursor, link_next
+from backend.routers.paging import LINK, Cursor, page_response
 from backend.search import LONGEST
 
 PATH = "/api/search"
@@ -79,6 +78,4 @@ async def search(
     A cursor keeps the query as it was weighed at first: what others store or delete between
     two pages neither repeats a result nor hides one."""
     page = await service.search(q, filters, limit=limit, cursor=cursor)
-    response = JsonResponse(page)
-    link_next(request, response, page["next_cursor"])
-    return unless_known(request, response)
+    return unless_known(request, page_response(request, page))

@@ -36,7 +36,7 @@ from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
 from backend.routers.idempotent import IDEMPOTENCY_KEY, once
 from backend.routers.openapi import merge_patch_body, problems
-from backend.routers.paging import LINK, Cursor, link_next
+from backend.routers.paging import LINK, Cursor, page_response
 
 COLLECTION = "/api/video-analysis/"
 ITEM = "/api/video-analysis/{video_id}"
@@ -114,9 +114,7 @@ async def list_video_analyses(
     page = await database.list_video_analyses(
         filters, order=order, limit=limit, cursor=cursor, include_total=include_total
     )
-    response = JsonResponse(page)
-    link_next(request, response, page["next_cursor"])
-    return unless_known(request, response)
+    return unless_known(request, page_response(request, page))
 
 
 @router.get(
