@@ -17,7 +17,7 @@ import orjson
 
 from backend.core.database import translated_errors
 from backend.history import change_log, seals
-from backend.history.change_log import START, VIDEO, Order, Position, Row
+from backend.history.change_log import START, Order, Position, Row
 from backend.history.digests import canonical_time
 from backend.history.verification import Verified, verify
 from backend.records import Conditions, DatabaseService
@@ -151,17 +151,19 @@ class AuditService:
             if before is None or before > sealed.next:
                 since = sealed.next if sealed > START else None
             else:
-                seal = await self._seal_of(filters, before)
+                seal = await seals.newest_extent(
+                    self._client,
+                    self._provider,
+                    before=before,
+                    since=filters.since,
+                    until=filters.until,
+                )
                 if seal is None:
                     return None, 0
-                first, last, count = seal
-                return _Portion(first, min(before, last.next)), count
-        query = Conditions(self._provider)
-        if filters.video_id is not None:
-            _of_video(query, filters.video_id)
+                return _Portion(seal.first, min(before, seal.last.next)), seal.count
         lowest = await change_log.rows(
             self._client,
-            query,
+            self._of_video(filters),
             columns=(),
             limit=1,
             skip=_LOOKED_AT_ONCE - 1,
@@ -173,35 +175,14 @@ class AuditService:
             since = lowest[0]["position"]
         return _Portion(since, before), _LOOKED_AT_ONCE
 
-    async def _seal_of(
-        self, filters: AuditFilters, before: Position
-    ) -> tuple[Position, Position, int] | None:
-        """The first and last row of the newest seal that has rows before this one, and of the times
-        that are looked for; and how many rows it has."""
-        query = Conditions(self._provider)
-        query.conditions.append(f"(first_xid, first_number) < ({change_log.bound(query, before)})")
-        if filters.since is not None:
-            query.conditions.append(f"latest >= {query.bind(filters.since)}")
-        if filters.until is not None:
-            query.conditions.append(f"earliest <= {query.bind(filters.until)}")
-        text = "" if self._provider == "sqlite" else "::text"
-        row: Any = await self._client.query_first(
-            f"SELECT first_xid{text} AS xid_1, first_number, last_xid{text} AS xid_2, last_number,"
-            f" count FROM change_seal{query.where()} ORDER BY id DESC LIMIT 1",
-            *query.args,
-        )
-        if row is None:
-            return None
-        return (
-            Position(int(row["xid_1"]), int(row["first_number"])),
-            Position(int(row["xid_2"]), int(row["last_number"])),
-            int(row["count"]),
-        )
+    def _of_video(self, filters: AuditFilters) -> Conditions:
+        """All rows, or those of the one video that is looked for."""
+        if filters.video_id is None:
+            return Conditions(self._provider)
+        return change_log.of_video(self._provider, filters.video_id)
 
     def _conditions(self, filters: AuditFilters) -> Conditions:
-        query = Conditions(self._provider)
-        if filters.video_id is not None:
-            _of_video(query, filters.video_id)
+        query = self._of_video(filters)
         # What other programs wrote to SQLite may have another form.
         at = "strftime('%Y-%m-%dT%H:%M:%f+00:00', c.at)" if self._provider == "sqlite" else "c.at"
         for condition, value in (
@@ -214,10 +195,6 @@ class AuditService:
             if value is not None:
                 query.conditions.append(f"{condition} {query.bind(value)}")
         return query
-
-
-def _of_video(query: Conditions, video_id: str) -> None:
-    query.conditions += [f"c.kind = '{VIDEO}'", f"c.name = {query.bind(video_id)}"]
 
 
 def _order(filters: AuditFilters) -> Order:

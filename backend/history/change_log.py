@@ -74,6 +74,13 @@ async def rows(
     ]
 
 
+def of_video(provider: Provider, video_id: str) -> Conditions:
+    """The rows, called `c`, of one video."""
+    query = Conditions(provider)
+    query.conditions += [f"c.kind = '{VIDEO}'", f"c.name = {query.bind(video_id)}"]
+    return query
+
+
 def between(
     query: Conditions,
     *,

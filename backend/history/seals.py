@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -39,6 +39,15 @@ NO_HASH = "0" * 64
 _MOST_ROWS = 1_000
 _ENTRY = struct.Struct(f">q{DIGEST_BYTES}s")
 _SETTLED = {"sqlite": None, "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())"}
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Which rows a seal is of."""
+
+    first: Position
+    last: Position
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +114,57 @@ async def next_seal(
 ) -> Seal | None:
     """The first after this id, or the newest of all."""
     query = Conditions(provider)
-    text = "" if provider == "sqlite" else "::text"
     row: Any = await client.query_first(
-        f"SELECT id, first_xid{text} AS xid_1, first_number, last_xid{text} AS xid_2, last_number,"
-        " count, earliest, latest, at, hash, digests FROM change_seal"
-        f" WHERE id > {query.bind(after)} ORDER BY id{' DESC' if newest else ''} LIMIT 1",
+        f"SELECT id, {_extent_columns(provider)}, earliest, latest, at, hash, digests"
+        f" FROM change_seal WHERE id > {query.bind(after)}"
+        f" ORDER BY id{' DESC' if newest else ''} LIMIT 1",
         *query.args,
     )
     if row is None:
         return None
+    extent = _extent(row)
     return Seal(
         id=int(row["id"]),
-        first=Position(int(row["xid_1"]), int(row["first_number"])),
-        last=Position(int(row["xid_2"]), int(row["last_number"])),
-        **{name: row[name] for name in ("count", "earliest", "latest", "at", "hash", "digests")},
+        first=extent.first,
+        last=extent.last,
+        count=extent.count,
+        **{name: row[name] for name in ("earliest", "latest", "at", "hash", "digests")},
+    )
+
+
+async def newest_extent(
+    client: Prisma,
+    provider: Provider,
+    *,
+    before: Position,
+    since: datetime | None,
+    until: datetime | None,
+) -> Extent | None:
+    """Of the newest seal that has rows before this one, and of these times."""
+    query = Conditions(provider)
+    query.conditions.append(f"(first_xid, first_number) < ({change_log.bound(query, before)})")
+    if since is not None:
+        query.conditions.append(f"latest >= {query.bind(since)}")
+    if until is not None:
+        query.conditions.append(f"earliest <= {query.bind(until)}")
+    row: Any = await client.query_first(
+        f"SELECT {_extent_columns(provider)} FROM change_seal{query.where()}"
+        " ORDER BY id DESC LIMIT 1",
+        *query.args,
+    )
+    return None if row is None else _extent(row)
+
+
+def _extent_columns(provider: Provider) -> str:
+    text = "" if provider == "sqlite" else "::text"
+    return f"first_xid{text} AS xid_1, first_number, last_xid{text} AS xid_2, last_number, count"
+
+
+def _extent(row: Mapping[str, Any]) -> Extent:
+    return Extent(
+        Position(int(row["xid_1"]), int(row["first_number"])),
+        Position(int(row["xid_2"]), int(row["last_number"])),
+        int(row["count"]),
     )
 
 

@@ -24,7 +24,10 @@ _LOOKED_AT_ONCE = 1_000
 _MOST_LOOKED_AT = 10_000
 """Deletions that one page goes through: of videos that came again since, there may be many."""
 _DELETION = ("c.name", "c.version", "c.at", "c.actor", "c.image IS NOT NULL AS kept")
-_ATTEMPTS = 10
+# What a version said is kept by the row that follows it.
+_VERSION = ("c.version", "c.at", "c.action", "c.actor", "c.request_id",
+            "EXISTS (SELECT 1 FROM change_log AS l WHERE l.kind = c.kind AND l.name = c.name"
+            " AND l.version = c.version + 1 AND l.image IS NOT NULL) AS kept")  # fmt: skip
 
 
 class HistoryService:
@@ -36,23 +39,18 @@ class HistoryService:
     async def versions(self, video_id: str, *, limit: int, cursor: str | None) -> dict[str, Any]:
         """What VersionPage describes, as JSON has it. Raises VideoAnalysisNotFound."""
         purpose = f"versions {video_id}"
-        query = self._of(video_id)
-        # Versions grow as the log does; this is the order of its index.
         before = change_log.decode(cursor, purpose)
-        if before is not None:
-            query.conditions.append(f"c.version < {query.bind(before.number)}")
-        sql = (
-            "SELECT c.version, c.at, c.action, c.actor, c.request_id, c.image IS NOT NULL AS kept"
-            f" FROM change_log AS c{query.where()} ORDER BY c.version DESC LIMIT {limit + 2}"
+        found = await change_log.rows(
+            self._client,
+            self._of(video_id),
+            columns=_VERSION,
+            limit=limit + 1,
+            before=before,
+            order="version",
         )
-        found: Any = await self._client.query_raw(sql, *query.args)
         current = await self._database.get_version(video_id)
         if not found and before is None and current is None:
             raise VideoAnalysisNotFound(video_id)
-        # What a version said is kept by the row that follows it.
-        kept = {int(row["version"]) - 1 for row in found if row["kept"]} | {current}
-        if before is not None and await self._image(video_id, before.number):
-            kept.add(before.number - 1)
         versions = [
             {
                 "version": int(row["version"]),
@@ -60,16 +58,17 @@ class HistoryService:
                 "action": row["action"],
                 "actor": row["actor"],
                 "request_id": row["request_id"],
-                "is_kept": int(row["version"]) in kept,
+                "is_kept": bool(row["kept"]) or int(row["version"]) == current,
             }
             for row in found[:limit]
         ]
         more = len(found) > limit
-        last = Position(0, versions[-1]["version"]) if more else None
         return {
             "versions": versions,
             "count": len(versions),
-            "next_cursor": change_log.encode(purpose, last) if last else None,
+            "next_cursor": (
+                change_log.encode(purpose, found[limit - 1]["position"]) if more else None
+            ),
         }
 
     @translated_errors
@@ -146,19 +145,14 @@ class HistoryService:
         )
 
     async def _version(self, video_id: str, version: int) -> RecordJson:
-        for _ in range(_ATTEMPTS):
-            # The image first: whatever changes the record afterwards leaves another.
-            image = await self._image(video_id, version + 1)
-            if image is not None:
-                return record_of_image(video_id, version, image)
-            current = await self._database.reader.find(video_id)
-            if current is not None and current["version"] == version:
-                return current
-            if current is None or current["version"] < version:
-                break
-            if await self._image(video_id, version + 1) is None:
-                break
-        raise VersionNotFound(video_id, version)
+        # The record first: whatever has changed it before has left an image.
+        current = await self._database.reader.find(video_id)
+        if current is not None and current["version"] == version:
+            return current
+        image = await self._image(video_id, version + 1)
+        if image is None:
+            raise VersionNotFound(video_id, version)
+        return record_of_image(video_id, version, image)
 
     async def _image(self, video_id: str, version: int) -> str | None:
         """Of what was there before this version."""
@@ -170,6 +164,4 @@ class HistoryService:
         return None if row is None else row["image"]
 
     def _of(self, video_id: str) -> Conditions:
-        query = Conditions(self._database.provider)
-        query.conditions += [f"c.kind = '{VIDEO}'", f"c.name = {query.bind(video_id)}"]
-        return query
+        return change_log.of_video(self._database.provider, video_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -41,16 +40,6 @@ class Source(BaseModel):
 
 
 HUMAN = Source(kind="human")
-MACHINE = Source(kind="machine")
-
-
-class StoredSource(BaseModel):
-    """Where the value of one field came from, and when."""
-
-    kind: SourceKind
-    model: str | None = None
-    prompt_version: str | None = None
-    at: datetime
 
 
 def stored(source: Source, at: str) -> dict[str, Any]:
