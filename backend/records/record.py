@@ -110,12 +110,13 @@ def plain_columns(values: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of those plain fields, and of `extra`, that `values` has."""
     columns = {COLUMNS[name]: values[name] for name in SCALARS if name in values}
     if "extra" in values:
-        columns["extra"] = extra_text(values["extra"])
+        columns["extra"] = object_text(values["extra"])
     return columns
 
 
-def extra_text(extra: Mapping[str, Any]) -> str | None:
-    return json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None
+def object_text(value: Mapping[str, Any]) -> str | None:
+    """A JSON object as it is stored; None: an empty one."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
 
 
 def size_of(record: Described) -> int:

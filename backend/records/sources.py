@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +12,6 @@ from backend.records.record import FIELDS
 
 Sources = dict[str, dict[str, Any]]
 """By the fields that somebody has said it of, or has changed since the record was made."""
-
-
-def sources_text(sources: Sources) -> str | None:
-    """As it is stored."""
-    return json.dumps(sources, ensure_ascii=False, separators=(",", ":")) if sources else None
 
 
 def sources_after(

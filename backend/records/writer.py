@@ -40,7 +40,7 @@ from backend.records.renames import (
     last_renamed_to,
     replace,
 )
-from backend.records.sources import Sources, sources_after, sources_text
+from backend.records.sources import Sources, sources_after
 from backend.records.versions import Expected, delete_version, last_version, written
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Writer:
                 await self.write(Create(analysis, row, answer))
             except UniqueViolationError as error:
                 last = await last_version(self.client, self._reader.provider, analysis.video_id)
-                if last < version or await self._reader.find(analysis.video_id) is not None:
+                if last < version or await self._reader.version(analysis.video_id) is not None:
                     raise VideoAnalysisExists(analysis.video_id) from error
                 version = last + 1  # it was deleted, and goes on
             except ForeignKeyViolationError:
@@ -230,10 +230,9 @@ class Writer:
         for attempt in range(ATTEMPTS):
             version = None
             if expected is not None:
-                found = await self._reader.find(video_id)
-                if found is None:
+                version = await self._reader.version(video_id)
+                if version is None:
                     raise VideoAnalysisNotFound(video_id)
-                version = found["version"]
                 if not expected.allows(version):
                     raise VersionMismatch(video_id, version)
             if await self.write(Delete(video_id, version)):
@@ -297,16 +296,10 @@ class Writer:
         )
 
         if once is None:
-            batch = self.client.batch_()
-            batch.videoanalysis.create(row)
-            _insert_relations(batch, made, records.RELATIONS)
-            await batch.commit()
+            await _insert(self.client, row, made)
             return
         async with self.client.tx() as transaction:
-            batch = transaction.batch_()
-            batch.videoanalysis.create(row)
-            _insert_relations(batch, made, records.RELATIONS)
-            await batch.commit()
+            await _insert(transaction, row, made)
             await self._outcomes.store(once, {"done": mutation.answer}, transaction)
 
     async def _delete(self, mutation: Delete) -> bool:
@@ -398,7 +391,7 @@ async def _row(
         "hasRelations": _has_relations(analysis),
         "searchTerms": await _index_entry_of(analysis),
         "size": records.size_of(analysis),
-        "sources": sources_text(answer["sources"]),
+        "sources": records.object_text(answer["sources"]),
         "written": note,
         **({"version": answer["version"]} if answer["version"] > 1 else {}),
         **records.plain_columns(
@@ -413,7 +406,7 @@ async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
         columns["description"] = changed.description
     columns["hasRelations"] = _has_relations(changed)
     columns["size"] = records.size_of(changed)
-    columns["sources"] = sources_text(changed.sources)
+    columns["sources"] = records.object_text(changed.sources)
     columns["version"] = changed.version
     columns["searchTerms"] = await _index_entry_of(changed)
     columns["updatedAt"] = changed.updated_at
@@ -427,6 +420,14 @@ def _comes_from_a_rename(error: DataError) -> bool:
 
 def _has_relations(record: records.Described) -> bool:
     return bool(record.tags or record.people or record.segments)
+
+
+async def _insert(client: Prisma, row: Any, record: VideoAnalysis) -> None:
+    """With its relations, by one transaction."""
+    batch = client.batch_()
+    batch.videoanalysis.create(row)
+    _insert_relations(batch, record, records.RELATIONS)
+    await batch.commit()
 
 
 def _insert_relations(batch: Any, record: VideoAnalysis, relations: Iterable[str]) -> None:
