@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 ANONYMOUS = "anonymous"
@@ -12,8 +14,26 @@ actor: ContextVar[str] = ContextVar("actor", default=ANONYMOUS)
 """Of a request: `anonymous`, as long as nobody must say who asks. Of a command: the command and the
 system's user."""
 
+DEFAULT_OWNER = "default"
+"""Whose everything is, where nobody says whose."""
+ALL_OWNERS = "*"
+"""No owner's name: whoever looks after the whole database acts for it."""
+
+owner: ContextVar[str] = ContextVar("owner", default=DEFAULT_OWNER)
+"""For whom a request or a command acts: what it reads and writes is this owner's."""
+
 command: ContextVar[str | None] = ContextVar("command", default=None)
 """The command of the command line that runs in this process."""
+
+
+@contextmanager
+def acting_for(name: str) -> Iterator[None]:
+    """What is done meanwhile is done for this owner."""
+    token = owner.set(name)
+    try:
+        yield
+    finally:
+        owner.reset(token)
 
 
 def act_as_command() -> None:
