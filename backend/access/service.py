@@ -55,6 +55,7 @@ class AccessService:
         self._looked = float("-inf")
         """When there was no key yet."""
         self._used: dict[str, datetime] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         database.before_disconnect(self.stop)
 
@@ -126,26 +127,33 @@ class AccessService:
         if key.last_used_at is not None and key.last_used_at >= minute:
             return
         self._used[key.id] = minute
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write_used())
+        if self._timer is None and self._writing is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_WRITE_SECONDS, self._write_soon)
+
+    def _write_soon(self) -> None:
+        self._timer = None
+        self._writing = asyncio.get_running_loop().create_task(self._write_used())
 
     async def _write_used(self) -> None:
         """Beside the requests: none waits for it, and none fails with it."""
         try:
-            await asyncio.sleep(_WRITE_SECONDS)
-        finally:  # also when the service stops meanwhile
-            used, self._used, self._writing = self._used, {}, None
-            try:
+            while self._used:
+                used, self._used = self._used, {}
                 await self._table.note_used(used)
-            except PrismaError as error:
-                logger.warning("When %d keys were used is not written: %s", len(used), error)
+        except PrismaError as error:
+            logger.warning("When keys were used is not written: %s", error)
+        finally:
+            self._writing = None
 
     async def stop(self) -> None:
         """May be called more than once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._writing is not None:
-            task = self._writing
-            task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([self._writing])
+        await self._write_used()
         if self._tokens is not None:
             await self._tokens.close()
 
