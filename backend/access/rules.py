@@ -40,11 +40,13 @@ class AccessRules:
     @property
     def may_be_open(self) -> bool:
         """Whether there are requests that need no key."""
-        if self.auth == "required" or (self.auth == "auto" and self.tokens is not None):
-            return False
-        return is_local(self.host) or (self.auth == "off" and self.off_i_know)
+        if self.auth == "off":
+            return is_local(self.host) or self.off_i_know
+        return self.auth == "auto" and self.tokens is None and is_local(self.host)
 
     def is_open_at(self, server: str | None) -> bool:
         """Whether a request that came to this address of the machine may need no key: where the
         service listens on more than it was told, what came to it from elsewhere needs one."""
-        return self.may_be_open and (self.off_i_know or (server is not None and is_local(server)))
+        if self.auth == "off" and self.off_i_know:
+            return True
+        return self.may_be_open and server is not None and is_local(server)
