@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,14 @@ TOKEN_SECONDS = 10.0
 MOST_KEYS = 10_000
 LONGEST_CREDENTIAL = 8_192
 _WRITE_SECONDS = 1.0
+_MOST_ADDRESSES = 64
 _PURPOSE = "keys"
 
 
 class AccessService:
     def __init__(self, database: Database, rules: AccessRules) -> None:
         self._rules = rules
+        self._is_open_at = lru_cache(maxsize=_MOST_ADDRESSES)(rules.is_open_at)
         self._pepper = rules.pepper
         self._tokens: Tokens | None = None
         if rules.tokens is not None:
@@ -64,7 +67,7 @@ class AccessService:
     def recall(self, credential: bytes | None, server: str | None) -> Caller | None:
         """Who sent this to this address of the machine; None: `find` must be asked. Raises
         KeyRequired."""
-        if not self._needs_key and self._rules.is_open_at(server):
+        if not self._needs_key and self._is_open_at(server):
             if self._rules.auth == "off" or monotonic() < self._looked + FRESH_SECONDS:
                 return ANYONE
             return None
@@ -81,7 +84,7 @@ class AccessService:
     async def find(self, credential: bytes | None, server: str | None) -> Caller:
         """As `recall`, with a look into the database or at the token. Raises KeyRequired,
         KeysUnavailable, DatabaseUnavailable."""
-        if not self._needs_key and self._rules.is_open_at(server):
+        if not self._needs_key and self._is_open_at(server):
             moment = monotonic()
             if await self._table.is_empty():
                 self._looked = moment

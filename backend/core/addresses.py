@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-_MAX_CACHED = 64
 
-
-@lru_cache(maxsize=_MAX_CACHED)
 def is_local(host: str) -> bool:
     """Whether only this machine reaches it: a loopback address, or the path of a Unix socket."""
     if host == "localhost" or host.startswith("/"):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -65,15 +65,12 @@ class Caller:
     scopes: frozenset[Scope]
     expires: datetime | None = None
 
-    @property
-    def actor(self) -> str:
-        """As the change log names it."""
-        match self.kind:
-            case "key":
-                return f"key {self.id} ({self.name})"
-            case "token":
-                return f"token {self.id}"
-        return ANONYMOUS
+    actor: str = field(init=False)
+    """As the change log names it."""
+
+    def __post_init__(self) -> None:
+        actor = {"key": f"key {self.id} ({self.name})", "token": f"token {self.id}"}
+        object.__setattr__(self, "actor", actor.get(self.kind, ANONYMOUS))
 
     @property
     def first_owner(self) -> str:
