@@ -1,12 +1,16 @@
-"""Who sent a key or a token a moment ago: a request with it costs no look into the database."""
+"""Who sent a key or a token a moment ago: a request with it costs no look into the database, and
+many that come with it at once cost one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from backend.core.caller import Caller
+
+T = TypeVar("T")
 
 MOST = 4_096
 """So much is kept at most: some 4 MB."""
@@ -36,3 +40,25 @@ class Recent:
         if len(self._found) >= MOST:
             del self._found[next(iter(self._found))]  # the one put first
         self._found[name] = found
+
+
+class AtOnce(Generic[T]):
+    """Whoever asks for the same at the same time waits for the one who asked first."""
+
+    def __init__(self) -> None:
+        self._running: dict[bytes, asyncio.Task[T]] = {}
+
+    def ask(self, name: bytes, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+        """What `work` returns, or raises. Who is cancelled leaves; the work goes on."""
+        task = self._running.get(name)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(work())
+            self._running[name] = task
+
+            def end(task: asyncio.Task[T]) -> None:
+                del self._running[name]
+                if not task.cancelled():
+                    task.exception()  # all who waited may have left
+
+            task.add_done_callback(end)
+        return asyncio.shield(task)

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from prisma.errors import PrismaError
 
 from backend.access.errors import BeyondCaller, KeyNotFound, TooManyKeys
 from backend.access.keys import KEY_ID_PATTERN, Key, SecretHash
-from backend.access.recent import Found, Recent
+from backend.access.recent import AtOnce, Found, Recent
 from backend.access.rules import FIRST_KEY, AccessRules
 from backend.access.store import NEVER, KeyTable, StoredKey
 from backend.core import cursors
@@ -53,6 +53,8 @@ class AccessService:
             self._tokens = Tokens(rules.tokens)
         self._table = KeyTable(database.client, database.provider)
         self._recent = Recent(monotonic)
+        self._finding = AtOnce[Found]()
+        self._looking = AtOnce[None]()
         self._needs_key = not rules.may_be_open
         """For good: where there was a key, one is needed."""
         self._looked = float("-inf")
@@ -85,23 +87,32 @@ class AccessService:
         """As `recall`, with a look into the database or at the token. Raises KeyRequired,
         KeysUnavailable, DatabaseUnavailable."""
         if not self._needs_key and self._is_open_at(server):
-            moment = monotonic()
-            if await self._table.is_empty():
-                self._looked = moment
+            await self._looking.ask(b"", self._look_for_a_key)
+            if not self._needs_key:
                 return ANYONE
-            self._needs_key = True
-            logger.info("There is a key, so from now on one is needed")
         if credential is None or len(credential) > LONGEST_CREDENTIAL:
             raise KeyRequired
         found = self._recent.get(credential)
         if found is None:
-            text = credential.decode("latin-1")
-            key = Key.parse(text)
-            found = await (self._by_token(text) if key is None else self._by_key(key))
-            self._recent.put(credential, found)
+            found = await self._finding.ask(credential, partial(self._look_at, credential))
         if found.caller is None:
             raise KeyRequired
         return found.caller
+
+    async def _look_for_a_key(self) -> None:
+        moment = monotonic()
+        if await self._table.is_empty():
+            self._looked = moment
+        else:
+            self._needs_key = True
+            logger.info("There is a key, so from now on one is needed")
+
+    async def _look_at(self, credential: bytes) -> Found:
+        text = credential.decode("latin-1")
+        key = Key.parse(text)
+        found = await (self._by_token(text) if key is None else self._by_key(key))
+        self._recent.put(credential, found)
+        return found
 
     async def _by_key(self, key: Key) -> Found:
         moment, at = monotonic(), now()
