@@ -29,6 +29,7 @@ COMMANDS = {
     "search": ("backend.commands.search", "find videos by words, or make the search index anew"),
     "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
+    "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
     "stats": ("backend.commands.stats", "count what is stored"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }

@@ -22,14 +22,16 @@ from backend.routers import (
     context,
     health,
     history,
+    keys,
     lookup,
     names,
     openapi,
     search,
     stats,
     video_analysis,
+    whoami,
 )
-from backend.services import make_services
+from backend.services import access_rules, make_services
 
 
 class Service(FastAPI):
@@ -45,6 +47,7 @@ class Service(FastAPI):
                 hosts=allowed_hosts(settings.allowed_hosts, bound=settings.host),
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
+                access=self.state.access,
                 calls_directly=self.calls_directly,
                 note_read=self.state.note_read,
             )
@@ -59,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Service:
         version=version("memory-mirror"),
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         telemetry=NO_TELEMETRY,
@@ -71,18 +75,22 @@ def create_app(settings: Settings | None = None) -> Service:
         outcomes_kept=timedelta(hours=settings.idempotency_hours),
         keep=Keep(settings.history_versions, settings.history_days),
         follow_seconds=settings.audit_seal_seconds,
+        access=access_rules(settings),
     )
     app.state.database = services.database
     app.state.search = services.search
     app.state.context = services.context
     app.state.history = services.history
     app.state.audit = services.audit
+    app.state.access = services.access
     app.state.followers = services.followers
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
-    for module in (video_analysis, history, audit, lookup, search, context, names, stats, health):
+    for module in (
+        video_analysis, history, audit, lookup, search, context, names, stats, keys, whoami, health
+    ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
-    docs_pages.install(app)
+    docs_pages.install(app, is_open=settings.docs_open)
     openapi.install(app, max_description_length=settings.max_description_length)
     return app
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from backend.access import AccessRules, AccessService, TokenRules
 from backend.context import ContextService
+from backend.core.config import Settings
 from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
 
 KEEP = Keep()
+CLOSED = AccessRules("required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Services:
     history: HistoryService
     audit: AuditService
     reads: ReadLog
+    access: AccessService
     followers: Followers
     """They begin when they are started."""
 
@@ -34,6 +38,7 @@ def make_services(
     outcomes_kept: timedelta = timedelta(hours=24),
     keep: Keep = KEEP,
     follow_seconds: float = 0,
+    access: AccessRules = CLOSED,
 ) -> Services:
     database = DatabaseService(
         url, max_description_length=max_description_length, outcomes_kept=outcomes_kept
@@ -48,7 +53,28 @@ def make_services(
         HistoryService(database),
         audit,
         ReadLog(database),
+        AccessService(database, access),
         Followers(
             database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
         ),
+    )
+
+
+def access_rules(settings: Settings) -> AccessRules:
+    secret = settings.jwt_secret.get_secret_value()
+    tokens = TokenRules(
+        jwks=settings.jwt_jwks,
+        secret=secret,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        owner_claim=settings.jwt_owner_claim,
+        scope_claim=settings.jwt_scope_claim,
+        leeway=settings.jwt_leeway,
+    )
+    return AccessRules(
+        settings.auth,
+        settings.host,
+        settings.auth_off_i_know,
+        settings.keys_secret.get_secret_value(),
+        tokens if settings.jwt_jwks or secret else None,
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from backend.cli import COMMANDS
+from backend.core.caller import SCOPES
 from backend.core.config import Settings
 from backend.engine.drivers.postgresql.url import parse_url
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "DATABASE_SETUP.md")
+DOCUMENTS = ("README.md", "DATABASE_SETUP.md", "docs/security.md")
 
 
 def test_env_example_equals_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +28,13 @@ def test_env_example_equals_the_settings(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delenv(name, raising=False)
     nothing_set = Settings(_env_file=None)  # type: ignore[call-arg]
     assert Settings(_env_file=ROOT / ".env.example") == nothing_set  # type: ignore[call-arg]
+
+
+def test_the_table_of_scopes_names_them_all() -> None:
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    section = text.partition("\n## Scopes\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.M)
+    assert set(re.findall(r"`([\w:]+)`", " ".join(rows))) == set(SCOPES)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -16,7 +16,7 @@ from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
 from backend.records import Filters
-from backend.services import Services, make_services
+from backend.services import Services, access_rules, make_services
 
 T = TypeVar("T")
 
@@ -59,7 +59,9 @@ def on_database(work: Callable[[Services], Awaitable[T]]) -> T:
     async def run() -> T:
         act_as_command()
         settings = load_settings()
-        services = make_services(settings.database_url.get_secret_value())
+        services = make_services(
+            settings.database_url.get_secret_value(), access=access_rules(settings)
+        )
         await services.database.connect()
         try:
             return await work(services)

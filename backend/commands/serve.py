@@ -6,15 +6,21 @@ import argparse
 import contextlib
 import errno
 import gc
+import os
 import socket
+from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
+from backend.core.addresses import is_local
 from backend.core.config import load_settings
-from backend.core.errors import StartupError
+from backend.core.errors import DatabaseNotReady, StartupError
 from backend.engine.cli.command_error import CommandError
 from backend.http.server import HttpProtocol
+
+if TYPE_CHECKING:
+    from backend.services import Services
 
 
 class Config(uvicorn.Config):
@@ -46,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     except StartupError as error:
         raise CommandError(str(error)) from error
     host = arguments.host or settings.host
+    os.environ["HOST"] = host  # the service, also of other processes, reads it there
+    _check_access(host)
     port = settings.port if arguments.port is None else arguments.port
     listener = _listen(host, port)
     config = Config(
@@ -72,6 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
             server.run(sockets=[listener])
         return 0 if server.started else 1
     return 0
+
+
+def _check_access(host: str) -> None:
+    """As the service itself does when it starts, but before it listens. Raises CommandError."""
+    if is_local(host):
+        return
+    from backend.commands.memories import on_database  # brings what else only the workers need
+
+    async def check(services: Services) -> None:
+        with contextlib.suppress(DatabaseNotReady):  # the service says so, and answers nothing
+            await services.access.check()
+
+    on_database(check)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.core.errors import StartupError
@@ -14,6 +14,7 @@ from backend.core.errors import StartupError
 _ORIGIN = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?|\*"
 )
+_LOCAL_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 _HOST = re.compile(r"[a-z0-9.\-_]+|\[[0-9a-f:.]+\]|\*")
 
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",  # .env is shared with other programs
         frozen=True,
+        validate_default=True,
     )
 
     database_url: SecretStr = Field(
@@ -44,6 +46,43 @@ class Settings(BaseSettings):
         (),
         description="the Host names that the service answers to, separated by commas or as a JSON "
         "list; * for all. By default localhost, 127.0.0.1, [::1] and HOST; all if HOST is 0.0.0.0",
+    )
+    auth: Literal["auto", "off", "required"] = Field(
+        "auto",
+        description="auto: a key is needed, but on a loopback HOST while no key was ever made; "
+        "required: always; off: never",
+    )
+    auth_off_i_know: bool = Field(
+        False, description="true: AUTH=off is meant, also where others than this machine reach it"
+    )
+    keys_secret: SecretStr = Field(
+        SecretStr(""),
+        description="a part of the hash of every key that is not in the database; with another one "
+        "no key opens any more",
+    )
+    docs_open: bool = Field(
+        True, description="false: /docs, /redoc and /openapi.json need a key as the rest does"
+    )
+    jwt_jwks: str = Field(
+        "",
+        description="where the keys of another service's tokens are published (RS256, ES256, "
+        "EdDSA): an https URL, or a path; needs JWT_ISSUER and JWT_AUDIENCE",
+    )
+    jwt_secret: SecretStr = Field(
+        SecretStr(""), description="the secret of tokens that are signed with HS256, of 32 bytes"
+    )
+    jwt_issuer: str = Field("", description="the issuer (iss) that tokens must name")
+    jwt_audience: str = Field("", description="the audience (aud) that tokens must name")
+    jwt_owner_claim: str = Field(
+        "sub",
+        min_length=1,
+        description="the claim that names the owner, or a list of owners, that a token acts for",
+    )
+    jwt_scope_claim: str = Field(
+        "scope", min_length=1, description="the claim that names a token's scopes"
+    )
+    jwt_leeway: int = Field(
+        30, ge=0, le=600, description="by how many seconds the clocks of others may differ"
     )
     max_body_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest request body; a larger one is refused with 413"
@@ -90,7 +129,30 @@ class Settings(BaseSettings):
             raise ValueError("must start with file: or postgresql://")
         return url
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value().encode()) < 32:
+            raise ValueError("must have at least 32 bytes, as RFC 7518 has it")
+        return secret
+
+    @field_validator("jwt_jwks")
+    @classmethod
+    def _not_in_the_clear(cls, source: str) -> str:
+        if source.startswith("http://") and not _LOCAL_URL.match(source):
+            raise ValueError("must start with https://, or http:// and this machine, or be a path")
+        return source
+
+    @field_validator("jwt_audience")
+    @classmethod
+    def _for_this_service(cls, audience: str, info: ValidationInfo) -> str:
+        if info.data.get("jwt_jwks") and not (audience and info.data.get("jwt_issuer")):
+            raise ValueError(
+                "JWT_JWKS needs JWT_ISSUER and JWT_AUDIENCE: a token is from one service, for this"
+            )
+        return audience
+
+    @field_validator("auth", "log_level", "log_format", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

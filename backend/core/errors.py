@@ -1,6 +1,9 @@
 """What the service refuses, and what stops it. `problems.py` renders the first kind as HTTP.
 
 ServiceError                 answered as a problem document; records/errors.py has more of them
+  KeyRequired                401, with WWW-Authenticate
+  ScopeMissing               403, names the scope
+  OwnerNotHeld               403
   BodyTooLarge               413
   UnsupportedMediaType       415
   InvalidRequest             422, with the place and reason of each error
@@ -44,6 +47,42 @@ class ServiceError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class KeyRequired(ServiceError):
+    """One text for all causes: who guesses keys learns nothing of them."""
+
+    status = 401
+    kind = "key-required"
+    title = "Key required"
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="memory-mirror"'}
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs a valid key, sent as Authorization: Bearer or X-API-Key. None came, or it "
+            "is mistyped, expired or revoked."
+        )
+
+
+class ScopeMissing(ServiceError):
+    status = 403
+    kind = "scope-missing"
+    title = "Scope missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}, which the caller does not have.")
+        self.more = {"scope": scope}
+
+
+class OwnerNotHeld(ServiceError):
+    """Says the same whether there is such an owner or not."""
+
+    status = 403
+    kind = "owner-not-held"
+    title = "Owner not held"
+
+    def __init__(self) -> None:
+        super().__init__("The caller does not act for the owner that X-Owner names.")
 
 
 class BodyTooLarge(ServiceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,13 @@ class SearchIndex(Protocol):
     async def is_behind(self) -> bool: ...
 
 
+class Access(Protocol):
+    """What is asked of access control at the start. `check` says who needs a key, and raises
+    StartupError."""
+
+    async def check(self) -> str: ...
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
@@ -35,6 +43,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.connect()
     try:
         await _say_if_not_ready(database, app.state.search)
+        await _say_who_needs_a_key(app.state.access)
         app.state.followers.start()
         yield
     finally:
@@ -61,6 +70,12 @@ async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:
             "Run: memory-mirror migrate deploy",
             error.__cause__,
         )
+
+
+async def _say_who_needs_a_key(access: Access) -> None:
+    with contextlib.suppress(DatabaseNotReady):  # said already; until it is, nothing is answered
+        said = await access.check()
+        logger.log(logging.WARNING if said.startswith("AUTH=off") else logging.INFO, "%s", said)
 
 
 class PlainStartupErrors:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp
 from backend.http.direct_call import BufferedBody, DirectCall
 from backend.http.exchange import Exchange
 from backend.http.problems import allowed_methods
+from backend.http.routes import MAY_THEY
+from backend.http.steps.may_they import may_they
 
 
 class Endpoints:
@@ -41,17 +44,19 @@ class Endpoints:
         found = self._find(exchange) if self._calls_directly else None
         if found is not None:
             call, path_params = found
+            exchange.scope["route"] = call.route
+            may_they(exchange, call.route)
             body = BufferedBody(exchange)
             request = Request(exchange.scope, exchange.receive)
             arguments = await call.arguments(request, path_params, exchange.headers, body)
             if arguments is not None:
-                exchange.scope["route"] = call.route
                 if call.only_reads:
                     exchange.stop_if_client_leaves()
                 return await call.respond(arguments)
             body.put_back()
         if exchange.scope["method"] == "GET":
             exchange.stop_if_client_leaves()
+        exchange.scope[MAY_THEY] = partial(may_they, exchange)
         await self._router(exchange.scope, exchange.receive, exchange.send)
         return None
 

@@ -6,7 +6,8 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from backend.core.errors import BodyTooLarge
+from backend.core.caller import Caller
+from backend.core.errors import BodyTooLarge, ServiceError
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -25,10 +26,12 @@ class Exchange:
         "_send",
         "_servers_scope",
         "body_bytes_sent",
+        "caller",
         "client_left",
         "has_repeated_headers",
         "headers",
         "max_body_bytes",
+        "refusal",
         "response_headers",
         "scope",
         "sends_body",
@@ -42,6 +45,9 @@ class Exchange:
         self.response_headers: RawHeaders = []
         self.max_body_bytes: int | None = None
         """`receive` raises BodyTooLarge beyond it."""
+        self.caller: Caller | None = None
+        self.refusal: ServiceError | None = None
+        """Why there is no caller: what an endpoint that needs one answers."""
         self.sends_body = True
         """False for HEAD: the response keeps its headers and loses its body."""
         self.status: int | None = None

@@ -6,10 +6,13 @@
     4  cors               preflight requests answered; the headers that pages of other origins need
     5  head               HEAD is answered as GET, without the body
     6  body_limit         413 for a body over the limit
-    7  endpoint           the route is found and its endpoint called: directly, or by FastAPI
-    8  problems           an error of any step becomes a problem document
+    7  who_asks           the key or token, and the owner
+    8  may_they           401 and 403, as soon as the route is known
+    9  endpoint           the route is found and its endpoint called: directly, or by FastAPI
+    10  problems          an error of any step becomes a problem document
 
-A step takes the Exchange and returns a response, which ends the request, or None. A header that
+A step takes the Exchange and returns a response, which ends the request, or None. From who_asks on
+one may have to be awaited; may_they is called where the endpoint is. A header that
 every response must carry is added to `Exchange.response_headers`.
 """
 
@@ -35,6 +38,7 @@ from backend.http.steps.cors import Cors
 from backend.http.steps.head import answer_head_as_get
 from backend.http.steps.hosts import AllowedHosts
 from backend.http.steps.security_headers import add_security_headers
+from backend.http.steps.who_asks import Access, WhoAsks
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,7 @@ class Pipeline:
         self,
         app: FastAPI,
         *,
+        access: Access,
         hosts: frozenset[bytes] | None,
         origins: Sequence[str],
         max_body_bytes: int,
@@ -65,6 +70,7 @@ class Pipeline:
             answer_head_as_get,
             BodyLimit(max_body_bytes),
         )
+        self._who_asks = WhoAsks(access)
         self._endpoints = Endpoints(app, self._router, calls_directly=calls_directly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +96,9 @@ class Pipeline:
                 response = step(exchange)
                 if response is not None:
                     return response
+            finding = self._who_asks(exchange)
+            if finding is not None:
+                await finding
             return await self._endpoints.respond(exchange)
         except BodyTooLarge as error:
             return BodyRefusal(error)

@@ -33,6 +33,7 @@ UNEXPECTED = "An unexpected error. The log says more under this response's X-Req
 TYPE_PREFIX = "urn:memory-mirror:problem:"
 
 
+_KEY = re.compile(rb"(mm_[0-9A-Za-z]{12}_)[0-9A-Za-z]{8,}")
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._~:@-]*")
 
 
@@ -152,9 +153,12 @@ def allowed_methods(scope: Scope, app: FastAPI) -> list[str]:
 
 
 def requested_path(scope: Scope) -> str:
-    """As it was asked for, percent-encoded: safe in a header, a log line, a URI."""
+    """As it was asked for, percent-encoded: safe in a header, a log line, a URI. Of a key that was
+    sent there by mistake only its id."""
     raw: bytes | None = scope.get("raw_path")
     if raw is not None:
+        if b"mm_" in raw:
+            raw = _KEY.sub(rb"\1...", raw)
         if _PLAIN_PATH.fullmatch(raw):
             return raw.decode()
         return quote(raw, safe="/%:@!$&'()*+,;=~-._")

@@ -1,8 +1,8 @@
 """The route class of the whole interface: what every endpoint refuses before its code runs.
 
-Beyond FastAPI's own: a path answers the same with and without its trailing slash; a query
-parameter that the endpoint does not declare is refused by name; a body is JSON in the narrow
-sense, in UTF-8, without duplicate keys.
+Beyond FastAPI's own: every endpoint says what it needs of its caller; a path answers the same with
+and without its trailing slash; a query parameter that the endpoint does not declare is refused by
+name; a body is JSON in the narrow sense, in UTF-8, without duplicate keys.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar, get_origin
+from typing import Any, Literal, TypeVar, get_origin
 
 from fastapi import Request
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Scope as AsgiScope
 
+from backend.core.caller import Scope
 from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
 from backend.http.fastapi_internals import get_flat_params
 
@@ -31,8 +32,40 @@ _JSON_OR_PATCH = re.compile(
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
+NOTHING: Literal["nothing"] = "nothing"
+A_CALLER: Literal["a caller"] = "a caller"
+Need = Scope | Literal["nothing", "a caller"]
+
 READING: set[Callable[..., Any]] = set()
 UNNOTED: set[Callable[..., Any]] = set()
+
+
+MAY_THEY = "memory_mirror.may_they"
+"""In the scope of a request: what refuses it where its caller may not call a route."""
+
+NEEDED: dict[Callable[..., Any], Need] = {}
+
+
+def needs(scope: Scope) -> Callable[[EndpointT], EndpointT]:
+    """Says what a caller must be allowed to, to be answered by this endpoint."""
+
+    def declare(endpoint: EndpointT) -> EndpointT:
+        NEEDED[endpoint] = scope
+        return endpoint
+
+    return declare
+
+
+def needs_a_caller(endpoint: EndpointT) -> EndpointT:
+    """Marks an endpoint that answers whoever says who asks, with any scope or none."""
+    NEEDED[endpoint] = A_CALLER
+    return endpoint
+
+
+def open_to_all(endpoint: EndpointT) -> EndpointT:
+    """Marks an endpoint that needs no key, wherever the service listens."""
+    NEEDED[endpoint] = NOTHING
+    return endpoint
 
 
 def only_reads(endpoint: EndpointT) -> EndpointT:
@@ -50,11 +83,14 @@ def unnoted(endpoint: EndpointT) -> EndpointT:
 
 class ApiRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if endpoint not in NEEDED:
+            raise TypeError(f"{path}: the endpoint does not say what it needs")
+        self.needs = NEEDED[endpoint]
         super().__init__(path, endpoint, **options)
         pattern = self.path_regex.pattern.removesuffix("$").removesuffix("/")
         self.path_regex = re.compile(pattern + r"/?\Z")
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+    def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
         # An encoded slash arrives decoded. It separates nothing: neither `a%2Fb` nor `a%2F`
         # may be taken for another path.
         if b"%2" in scope.get("raw_path", b"") and b"%2f" in scope["raw_path"].lower():
@@ -72,6 +108,7 @@ class ApiRoute(APIRoute):
         }
 
         async def strict(request: Request) -> Response:
+            request.scope[MAY_THEY](self)
             if request.scope["query_string"]:
                 _check_query(request, known)
             if takes_body:

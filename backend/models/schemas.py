@@ -252,5 +252,5 @@ class LookupResult(BaseModel):
 
 class Health(BaseModel):
     status: str = Field(description="`ok`: the service and its database answer.", examples=["ok"])
-    version: str = Field(description="The service's version.", examples=["0.1.0"])
-    database: str = Field(description="`sqlite` or `postgresql`.", examples=["sqlite"])
+    version: str | None = Field(None, description="The service's version.", examples=["0.1.0"])
+    database: str | None = Field(None, description="`sqlite` or `postgresql`.", examples=["sqlite"])

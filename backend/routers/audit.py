@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import StreamingResponse
 
 from backend.history import AuditFilters
-from backend.http.routes import ApiRoute, unnoted
+from backend.http.routes import ApiRoute, needs, unnoted
 from backend.models.audit import AuditPage
 from backend.models.schemas import Limit, VideoId
 from backend.routers.dependencies import Audit
@@ -85,6 +85,7 @@ _EXAMPLE = "".join(
         **problems(instance=PATH),
     },
 )
+@needs("audit")
 @unnoted
 async def audit(
     request: Request,

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from backend.access import AccessService
 from backend.context import ContextService
+from backend.core.caller import Caller, asking
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
@@ -37,8 +39,21 @@ async def _context(request: Request) -> ContextService:
     return service
 
 
+async def _access(request: Request) -> AccessService:
+    service: AccessService = request.app.state.access
+    return service
+
+
+async def _caller() -> Caller:
+    caller = asking.get()
+    assert caller is not None  # or the route would have refused the request
+    return caller
+
+
 Database = Annotated[DatabaseService, Depends(_database)]
 History = Annotated[HistoryService, Depends(_history)]
 Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
+Access = Annotated[AccessService, Depends(_access)]
+Asking = Annotated[Caller, Depends(_caller)]

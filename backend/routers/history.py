@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
 from backend.http.response import JsonResponse
-from backend.http.routes import ApiRoute
+from backend.http.routes import ApiRoute, needs
 from backend.models.history import DeletedPage, VersionDiff, VersionPage
 from backend.models.schemas import Limit, VideoAnalysis, check_digits
 from backend.routers.conditional import ETAG, conditions, expected_version
@@ -42,6 +42,7 @@ Number = Annotated[
         **problems(404, instance=f"{EXAMPLE}/versions"),
     },
 )
+@needs("history")
 async def list_versions(
     video_id: VideoIdInPath,
     request: Request,
@@ -62,6 +63,7 @@ async def list_versions(
     operation_id="get_version",
     responses=problems(404, instance=f"{EXAMPLE}/versions/1"),
 )
+@needs("history")
 async def get_version(
     video_id: VideoIdInPath, version: Annotated[Number, Path()], history: History
 ) -> JsonResponse:
@@ -76,6 +78,7 @@ async def get_version(
     operation_id="diff_versions",
     responses=problems(404, instance=f"{EXAMPLE}/versions/1/diff"),
 )
+@needs("history")
 async def diff_versions(
     video_id: VideoIdInPath,
     version: Annotated[Number, Path()],
@@ -97,6 +100,7 @@ async def diff_versions(
     },
     openapi_extra=conditions(changes=True),
 )
+@needs("records:write")
 async def restore_version(
     video_id: VideoIdInPath,
     version: Annotated[Number, Path()],
@@ -123,6 +127,7 @@ async def restore_version(
     operation_id="list_deleted",
     responses={200: {"headers": {"Link": LINK}}, **problems(instance=DELETED)},
 )
+@needs("history")
 async def list_deleted(
     request: Request,
     history: History,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend.http.response import JsonResponse
-from backend.http.routes import ApiRoute, only_reads
+from backend.http.routes import ApiRoute, needs, only_reads
 from backend.models.schemas import Lookup, LookupResult
 from backend.routers.dependencies import Database
 from backend.routers.openapi import problems
@@ -23,6 +23,7 @@ router = APIRouter(tags=["Video analysis"], route_class=ApiRoute)
     response_model=LookupResult,
     responses=problems(400, 413, 415, instance=PATH),
 )
+@needs("records:read")
 @only_reads
 async def look_up(body: Lookup, database: Database) -> JsonResponse:
     """At most 1,000 ids; the response keeps their order."""

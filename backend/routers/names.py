@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from backend.http.response import JsonResponse
-from backend.http.routes import ApiRoute
+from backend.http.routes import ApiRoute, needs
 from backend.models.metadata import Name
 from backend.models.names import Merge, NameCount, NamePage, Rename
 from backend.models.schemas import Limit
@@ -32,6 +32,7 @@ def _add(kind: Kind) -> None:
         operation_id=f"list_{kind.field}",
         responses={200: {"headers": {"Link": LINK}}, **problems(instance=path)},
     )
+    @needs("records:read")
     async def list_names(
         request: Request,
         response: Response,
@@ -52,6 +53,7 @@ def _add(kind: Kind) -> None:
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(400, 404, 409, 413, 415, 507, instance=path),
     )
+    @needs("names:write")
     async def rename(
         name: CurrentName, body: Rename, request: Request, database: Database
     ) -> Response:
@@ -72,6 +74,7 @@ def _add(kind: Kind) -> None:
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(404, 507, instance=path),
     )
+    @needs("names:write")
     async def delete(name: CurrentName, request: Request, database: Database) -> Response:
         return await once(
             request,
@@ -90,6 +93,7 @@ def _add(kind: Kind) -> None:
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
         responses=problems(400, 404, 413, 415, 507, instance=f"{path}/merge"),
     )
+    @needs("names:write")
     async def merge(body: Merge, request: Request, database: Database) -> Response:
         """Videos that have several of them have the one once, at the first one's place."""
 

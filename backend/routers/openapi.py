@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from backend.core.errors import ScopeMissing
 from backend.http.problems import MEDIA_TYPE, TYPE_PREFIX
+from backend.http.routes import A_CALLER, NOTHING, ApiRoute, Need
 
 DESCRIPTION = """\
 Stores the descriptions of videos and finds them again.
@@ -17,6 +20,10 @@ Stores the descriptions of videos and finds them again.
 **Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents, \
 `application/problem+json`. `detail` is always a string; a 422 lists the place and the reason of \
 each error in `errors`. Programs can tell errors apart by `type`.
+
+**Who asks** says so by a key, as `Authorization: Bearer` or `X-API-Key`; none is needed as long \
+as the service is open to its own machine. A key has scopes; each operation names the one that it \
+needs. A key for several owners chooses by `X-Owner`, or else acts for its first.
 
 **Every response** carries an `X-Request-ID`, the request's own or a new one; the log tells more \
 under it.
@@ -28,6 +35,7 @@ TAGS = [
     {"name": "Audit", "description": "Who has changed what, and when."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Tags and people", "description": "The names that videos have."},
+    {"name": "Access", "description": "Who asks, and the keys that say so."},
     {"name": "Server", "description": "The server itself."},
 ]
 
@@ -72,6 +80,27 @@ _REQUEST_ID = {
     "schema": {"type": "string"},
 }
 
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key, or a token of the service that this one trusts.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key."},
+    "owner": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Owner",
+        "description": "No secret: the owner to act for, one of those that the key holds.",
+    },
+}
+_SECURITY: list[dict[str, list[str]]] = [
+    {"bearer": []},
+    {"key": []},
+    {"bearer": [], "owner": []},
+    {"key": [], "owner": []},
+]
+
 _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
     400: (
         "The connection was closed before the body was complete.",
@@ -79,6 +108,23 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "type": TYPE_PREFIX + "request-incomplete",
             "title": "Request incomplete",
             "detail": "The connection was closed before the body was complete.",
+        },
+    ),
+    401: (
+        "No key, or none that opens.",
+        {
+            "type": TYPE_PREFIX + "key-required",
+            "title": "Key required",
+            "detail": "This needs a valid key, sent as Authorization: Bearer or X-API-Key. None "
+            "came, or it is mistyped, expired or revoked.",
+        },
+    ),
+    403: (
+        "The caller does not have the scope, or does not act for the owner that `X-Owner` names.",
+        {
+            "type": TYPE_PREFIX + "scope-missing",
+            "title": "Scope missing",
+            "detail": "This needs the scope records:read, which the caller does not have.",
         },
     ),
     404: (
@@ -206,13 +252,18 @@ def install(app: FastAPI, *, max_description_length: int) -> None:
                     tags=app.openapi_tags,
                 ),
                 max_description_length,
+                needs,
             )
         return app.openapi_schema
 
+    needs = {route.operation_id: route.needs for route in app.routes if isinstance(route, ApiRoute)}
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _complete(document: dict[str, Any], max_description_length: int) -> dict[str, Any]:
+def _complete(
+    document: dict[str, Any], max_description_length: int, needs: Mapping[str | None, Need]
+) -> dict[str, Any]:
+    document["components"]["securitySchemes"] = _SCHEMES
     schemas = document["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
     for name in ("VideoAnalysisCreate", "VideoAnalysisUpdate"):
@@ -225,11 +276,32 @@ def _complete(document: dict[str, Any], max_description_length: int) -> dict[str
             _lift(each)
     for operations in document["paths"].values():
         for operation in operations.values():
+            _say_what_is_needed(operation, needs[operation["operationId"]])
             for parameter in operation.get("parameters", ()):
                 _say_what_is_given(parameter["schema"])
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
     return document
+
+
+def _say_what_is_needed(operation: dict[str, Any], need: Need) -> None:
+    if need == NOTHING:
+        operation["security"] = []
+        return
+    operation["security"] = _SECURITY
+    responses = operation["responses"]
+    (instance,) = {
+        content["example"]["instance"] for content in responses["422"]["content"].values()
+    }
+    responses |= {str(status): _problem(status, instance) for status in (401, 403)}
+    said = "Needs a key, of any scope."
+    if need != A_CALLER:
+        operation["x-scope"] = need
+        said = f"Needs the scope `{need}`."
+        example = responses["403"]["content"][MEDIA_TYPE]["example"]
+        example["detail"] = ScopeMissing(need).detail
+        example["scope"] = need
+    operation["description"] = "\n\n".join(filter(None, (operation.get("description"), said)))
 
 
 def _lift(schema: dict[str, Any]) -> None:
@@ -270,6 +342,14 @@ def _problem(status: int, instance: str) -> dict[str, Any]:
             }
         },
     }
+    if status == 401:
+        response["headers"] = {
+            "WWW-Authenticate": {
+                "description": "How to say who asks.",
+                "required": True,
+                "schema": {"type": "string"},
+            }
+        }
     if status == 503:
         response["headers"] = {
             "Retry-After": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.http.routes import ApiRoute
+from backend.http.routes import ApiRoute, needs
 from backend.models.stats import Stats
 from backend.routers.dependencies import Database
 from backend.routers.filters import GivenFilters
@@ -22,5 +22,6 @@ router = APIRouter(tags=["Search"], route_class=ApiRoute)
     operation_id="stats",
     responses=problems(instance=PATH),
 )
+@needs("stats")
 async def stats(database: Database, filters: GivenFilters) -> Stats:
     return await database.stats(filters)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from backend.http.response import JsonResponse
-from backend.http.routes import ApiRoute
+from backend.http.routes import ApiRoute, needs
 from backend.models.schemas import (
     Limit,
     VideoAnalysis,
@@ -65,6 +65,7 @@ Override = Annotated[
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
 )
+@needs("records:write")
 async def create_video_analysis(
     body: VideoAnalysisCreate, request: Request, database: Database
 ) -> Response:
@@ -92,6 +93,7 @@ async def create_video_analysis(
     },
     openapi_extra=conditions(changes=False),
 )
+@needs("records:read")
 async def list_video_analyses(
     request: Request,
     database: Database,
@@ -130,6 +132,7 @@ async def list_video_analyses(
     },
     openapi_extra=conditions(changes=False),
 )
+@needs("records:read")
 async def get_video_analysis(
     video_id: VideoIdInPath, request: Request, database: Database
 ) -> Response:
@@ -157,6 +160,7 @@ async def get_video_analysis(
     },
     openapi_extra=conditions(changes=True, creates="`*`: create the record, or 412."),
 )
+@needs("records:write")
 async def update_video_analysis(
     video_id: VideoIdInPath,
     body: VideoAnalysisUpdate,
@@ -197,6 +201,7 @@ async def update_video_analysis(
     },
     openapi_extra={**conditions(changes=True), **merge_patch_body("VideoAnalysisPatch")},
 )
+@needs("records:write")
 async def patch_video_analysis(
     video_id: VideoIdInPath,
     body: VideoAnalysisPatch,
@@ -230,6 +235,7 @@ async def patch_video_analysis(
     responses=problems(404, 412, 428, 507, instance=EXAMPLE),
     openapi_extra=conditions(changes=True),
 )
+@needs("records:delete")
 async def delete_video_analysis(
     video_id: VideoIdInPath, request: Request, database: Database
 ) -> Response:

@@ -77,3 +77,56 @@ async def test_reindex_finds_what_others_wrote(
         "description": "A zebra.",
         "version": 2,
     }
+
+
+async def test_keys(client: httpx.AsyncClient, database: Database) -> None:
+    def keys(*words: str) -> subprocess.CompletedProcess[str]:
+        return memory_mirror(database, "keys", *words)
+
+    done = keys("create", "--name", "site", "--owner", "a,b", "--scopes", "search,stats", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    made = json.loads(done.stdout)
+    assert made["key"].startswith(f"mm_{made['id']}_")
+    assert (made["name"], made["owner"], made["owners"]) == ("site", "a", ["a", "b"])
+    assert made["scopes"] == ["search", "stats"]
+    assert made["created_by"].startswith("memory-mirror keys (")
+    assert made["expires_at"] is None
+
+    text, said = keys(
+        "create", "--name", "x", "--scopes", "admin", "--expires", "90d"
+    ).stdout.split("\n", 1)
+    assert text.startswith("mm_")
+    assert said.startswith("Keep it now: it is shown this once. It ends 20")
+
+    turned = json.loads(keys("rotate", made["id"], "--grace", "1h", "--json").stdout)
+    assert turned["id"] == made["id"]
+    assert turned["key"] != made["key"]
+    for key in (made["key"], turned["key"]):
+        me = await client.get("/api/stats", headers={"X-API-Key": key, "X-Owner": "b"})
+        assert me.status_code == 200
+    assert keys("revoke", made["id"]).stdout == f"Key {made['id']} is revoked.\n"
+    assert keys("rotate", made["id"]).returncode == 1
+
+    listed = json.loads(keys("list", "--json").stdout)
+    assert [each["name"] for each in listed["keys"]] == ["x", "site"]
+    assert "key" not in listed["keys"][0]
+    lines = keys("list").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["usable", "revoked"]
+
+    for words, said in (
+        (("create", "--name", "x", "--scopes", "all"), "scopes: Input should be 'records:read'"),
+        (("create", "--name", "x", "--owner", "a b", "--scopes", "stats"), "owners: An owner is"),
+        (("create", "--name", "x", "--scopes", "stats", "--expires", "0d"), "--expires is a time"),
+        (("create", "--name", "x", "--scopes", "stats", "--expires", "99999d"), "--expires is"),
+        (("rotate", made["id"], "--grace", "soon"), "--grace is a time"),
+        (("revoke", made["key"]), "the id of a key is the part after mm_"),
+    ):
+        done = keys(*words)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+        assert made["key"][16:] not in done.stderr
+    done = keys("revoke", "000000000000")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "memory-mirror keys: There is no key with the id 000000000000\n",
+    )

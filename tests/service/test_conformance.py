@@ -11,6 +11,9 @@ from pathlib import Path
 
 from tests.fixtures import Database
 from tests.service.server import Server
+from tests.service.test_commands import memory_mirror
+
+WITH_ALL = ("--name", "conformance", "--owner", "*", "--scopes", "admin")
 
 # What no schema can say: a cursor must be one that an answer gave, a segment ends not before its
 # start, a context is asked for by hits or by a query, and a key belongs to one request. What a
@@ -24,6 +27,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "404", "409",
 
 def test_the_service_does_what_its_document_says(own_database: Database, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    key = memory_mirror(own_database, "keys", "create", *WITH_ALL).stdout.splitlines()[0]
     with Server(own_database.url, tmp_path) as server:
         done = subprocess.run(
             [
@@ -31,6 +35,7 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
                 *("run", f"{server.url}/openapi.json", "--checks=all", "--seed=1"),
                 *("--max-examples=10", "--generation-database=none", "--no-color"),
                 *("--continue-on-failure", "--no-shrink"),
+                *("--header", f"Authorization: Bearer {key}"),
             ],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
@@ -41,5 +46,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       25 selected / 25 total" in done.stdout
+    assert "Operations:       29 selected / 29 total" in done.stdout
     assert "Traceback" not in log

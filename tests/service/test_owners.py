@@ -30,7 +30,7 @@ OWNED = (
     "search_document", "search_segment", "search_postings", "search_term", "search_total",
     "change_log", "idempotency_key",
 )  # fmt: skip
-OF_NOBODY = ("change_seal", "change_follower")
+OF_NOBODY = ("change_seal", "change_follower", "access_key")
 OWNERS = ("ann", "bob")
 
 

@@ -215,6 +215,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_stores_nothing(
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
         "scheme": "http", "path": COLLECTION, "raw_path": COLLECTION.encode(), "query_string": b"",
         "root_path": "", "headers": [(b"content-type", b"application/json")],
+        "server": ("127.0.0.1", 8000),
     }  # fmt: skip
 
     async def receive() -> dict[str, object]:

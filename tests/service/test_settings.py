@@ -44,8 +44,13 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 
 def test_the_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@localhost/db")
-    assert "secret" not in repr(load_settings())
+    for name, value in (
+        ("DATABASE_URL", "postgresql://me:hushed@localhost/db"),
+        ("KEYS_SECRET", "hushed"),
+        ("JWT_SECRET", "hushed" * 6),
+    ):
+        monkeypatch.setenv(name, value)
+    assert "hushed" not in repr(load_settings())
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,10 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str
         ("ALLOWED_ORIGINS", "[1]", "Input should be a valid string"),
         ("MAX_BODY_BYTES", "0", "Input should be greater than or equal to 1"),
         ("MAX_DESCRIPTION_LENGTH", "-1", "Input should be greater than or equal to 1"),
+        ("AUTH", "maybe", "Input should be 'auto', 'off' or 'required'"),
+        ("JWT_SECRET", "secret", "must have at least 32 bytes"),
+        ("JWT_JWKS", "http://example.org/keys", "must start with https://"),
+        ("JWT_LEEWAY", "601", "Input should be less than or equal to 600"),
         ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
         ("LOG_FORMAT", "xml", "Input should be 'text' or 'json'"),
     ],
@@ -131,6 +140,15 @@ def test_the_allowed_hosts(
 ) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", given)
     assert load_settings().allowed_hosts == hosts
+
+
+def test_published_keys_need_an_issuer_and_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_JWKS", "https://example.org/keys")
+    monkeypatch.setenv("JWT_ISSUER", "https://example.org/")
+    with pytest.raises(StartupError, match="JWT_AUDIENCE: JWT_JWKS needs JWT_ISSUER and"):
+        load_settings()
+    monkeypatch.setenv("JWT_AUDIENCE", "memories")
+    assert load_settings().jwt_audience == "memories"
 
 
 def test_a_host_with_its_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,80 @@
+"""Who asks: the key or token of a request, and the owner that it acts for.
+
+Nothing is refused here: what is open, such as the server's health, is answered to everybody. Why a
+request has no caller is kept for the endpoint that needs one (may_they.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from backend.core.caller import Caller, actor, asking, owner
+from backend.core.errors import OwnerNotHeld, ServiceError
+from backend.http.exchange import Exchange
+
+_BEARER = b"bearer "
+
+
+class Access(Protocol):
+    """Who sent a credential, or none, to an address of this machine. Both raise a ServiceError
+    where nobody did; `recall` returns None where `find` must be asked."""
+
+    def recall(self, credential: bytes | None, server: str | None) -> Caller | None: ...
+
+    async def find(self, credential: bytes | None, server: str | None) -> Caller: ...
+
+
+class WhoAsks:
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def __call__(self, exchange: Exchange) -> Awaitable[None] | None:
+        """What is returned is to be awaited: who asks is not known without the database."""
+        credential = _credential(exchange)
+        server = exchange.scope.get("server")
+        address = None if server is None else server[0]
+        try:
+            caller = self._access.recall(credential, address)
+        except ServiceError as error:
+            _refuse(exchange, error)
+            return None
+        if caller is None:
+            return self._find(exchange, credential, address)
+        _admit(exchange, caller)
+        return None
+
+    async def _find(
+        self, exchange: Exchange, credential: bytes | None, address: str | None
+    ) -> None:
+        try:
+            _admit(exchange, await self._access.find(credential, address))
+        except ServiceError as error:
+            _refuse(exchange, error)
+
+
+def _credential(exchange: Exchange) -> bytes | None:
+    key = exchange.headers.get(b"x-api-key")
+    if key is not None:
+        return key
+    value = exchange.headers.get(b"authorization")
+    if value is None or value[: len(_BEARER)].lower() != _BEARER:
+        return None
+    return value[len(_BEARER) :].strip()
+
+
+def _admit(exchange: Exchange, caller: Caller) -> None:
+    wanted = exchange.headers.get(b"x-owner")
+    name = caller.first_owner if wanted is None else wanted.decode("latin-1")
+    if wanted is not None and not caller.acts_for(name):
+        _refuse(exchange, OwnerNotHeld())
+        return
+    exchange.caller = caller
+    asking.set(caller)
+    actor.set(caller.actor)
+    owner.set(name)
+
+
+def _refuse(exchange: Exchange, error: ServiceError) -> None:
+    exchange.refusal = error
+    asking.set(None)
