@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.core.logs import LOGGERS
 from tests.postgres import postgres_database, postgres_server
 
 __all__ = ["postgres_database", "postgres_server"]
@@ -50,3 +51,11 @@ def _asyncio_logs_no_error() -> Iterator[None]:
     finally:
         logger.removeHandler(errors)
     assert not errors.messages, "\n".join(errors.messages)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_log_of_another_module() -> Iterator[None]:
+    """Whose service wrote to what pytest has closed since."""
+    yield
+    for name in LOGGERS:
+        logging.getLogger(name).handlers = []
