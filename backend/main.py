@@ -17,6 +17,7 @@ from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
 from backend.http.steps.hosts import allowed_hosts
+from backend.limits import make_limits
 from backend.routers import (
     audit,
     context,
@@ -45,6 +46,8 @@ class Service(FastAPI):
                 hosts=allowed_hosts(settings.allowed_hosts, bound=settings.host),
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
+                limits=self.state.limits,
+                proxies=settings.forwarded_allow_ips,
                 calls_directly=self.calls_directly,
                 note_read=self.state.note_read,
             )
@@ -78,6 +81,11 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.history = services.history
     app.state.audit = services.audit
     app.state.followers = services.followers
+    app.state.limits = make_limits(
+        settings.rate_limits,
+        store_url=settings.rate_limit_store.get_secret_value(),
+        refuses_without_store=settings.rate_limit_store_down == "closed",
+    )
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (video_analysis, history, audit, lookup, search, context, names, stats, health):

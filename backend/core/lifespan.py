@@ -25,10 +25,15 @@ class SearchIndex(Protocol):
     async def is_behind(self) -> bool: ...
 
 
+class Limits(Protocol):
+    async def close(self) -> None: ...
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
+    limits: Limits = app.state.limits
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     give_back_freed_memory()
     await database.connect()
@@ -38,6 +43,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await database.disconnect()
+        await limits.close()
 
 
 async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:

@@ -6,8 +6,9 @@
     4  cors               preflight requests answered; the headers that pages of other origins need
     5  head               HEAD is answered as GET, without the body
     6  body_limit         413 for a body over the limit
-    7  endpoint           the route is found and its endpoint called: directly, or by FastAPI
-    8  problems           an error of any step becomes a problem document
+    7  rate_limit         429 for more requests than a caller may make
+    8  endpoint           the route is found and its endpoint called: directly, or by FastAPI
+    9  problems           an error of any step becomes a problem document
 
 A step takes the Exchange and returns a response, which ends the request, or None. A header that
 every response must carry is added to `Exchange.response_headers`.
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.core.errors import BodyTooLarge
 from backend.http import problems
+from backend.http.address import ClientAddresses
 from backend.http.endpoint import Endpoints
 from backend.http.exchange import Exchange
 from backend.http.fastapi_internals import with_exit_stack
@@ -34,7 +36,9 @@ from backend.http.steps.body_limit import BodyLimit, BodyRefusal
 from backend.http.steps.cors import Cors
 from backend.http.steps.head import answer_head_as_get
 from backend.http.steps.hosts import AllowedHosts
+from backend.http.steps.rate_limit import RateLimit
 from backend.http.steps.security_headers import add_security_headers
+from backend.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +46,9 @@ Step = Callable[[Exchange], Response | None]
 
 
 class Pipeline:
-    """`app` has the routes. `calls_directly` false: FastAPI calls every endpoint. `note_read` is
-    told the path of each request that has read something."""
+    """`app` has the routes. `proxies` say where a request comes from. `calls_directly` false:
+    FastAPI calls every endpoint. `note_read` is told the path of each request that has read
+    something."""
 
     def __init__(
         self,
@@ -52,6 +57,8 @@ class Pipeline:
         hosts: frozenset[bytes] | None,
         origins: Sequence[str],
         max_body_bytes: int,
+        limits: Limits,
+        proxies: Sequence[str] = (),
         calls_directly: bool = True,
         note_read: Callable[[str], None] | None = None,
     ) -> None:
@@ -65,6 +72,9 @@ class Pipeline:
             answer_head_as_get,
             BodyLimit(max_body_bytes),
         )
+        self._rate_limit: RateLimit | None = None
+        if limits.of_classes:
+            self._rate_limit = RateLimit(app, limits, ClientAddresses(proxies))
         self._endpoints = Endpoints(app, self._router, calls_directly=calls_directly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +100,8 @@ class Pipeline:
                 response = step(exchange)
                 if response is not None:
                     return response
+            if self._rate_limit is not None:
+                await self._rate_limit(exchange)
             return await self._endpoints.respond(exchange)
         except BodyTooLarge as error:
             return BodyRefusal(error)

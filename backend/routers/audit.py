@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from starlette.responses import StreamingResponse
+from starlette.types import Scope
 
 from backend.history import AuditFilters
-from backend.http.routes import ApiRoute, unnoted
+from backend.http.routes import ApiRoute, counted_as, unnoted
+from backend.limits import RateClass
 from backend.models.audit import AuditPage
 from backend.models.schemas import Limit, VideoId
 from backend.routers.dependencies import Audit
@@ -69,6 +71,15 @@ _EXAMPLE = "".join(
 )
 
 
+def _is_export(request: Request, wanted: str | None) -> bool:
+    return wanted == "ndjson" or (wanted is None and NDJSON in request.headers.get("accept", ""))
+
+
+def _rate_class(scope: Scope) -> RateClass:
+    request = Request(scope)
+    return "bulk" if _is_export(request, request.query_params.get("format")) else "read"
+
+
 @router.get(
     PATH,
     summary="List who has changed what",
@@ -84,6 +95,7 @@ _EXAMPLE = "".join(
         **problems(instance=PATH),
     },
 )
+@counted_as(_rate_class)
 @unnoted
 async def audit(
     request: Request,
@@ -103,7 +115,7 @@ async def audit(
 ) -> Response:
     """The newest first. A page may hold fewer than `limit`, and `next_cursor` leads on. An export
     whose last line is not a count was cut short."""
-    if format == "ndjson" or (format is None and NDJSON in request.headers.get("accept", "")):
+    if _is_export(request, format):
         return StreamingResponse(audit.export(filters, cursor=cursor), media_type=NDJSON)
     page = await audit.page(filters, limit=limit, cursor=cursor)
     return page_response(request, page)

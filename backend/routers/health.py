@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from backend.http.routes import ApiRoute, unnoted
+from backend.http.routes import ApiRoute, counted_as, unnoted
 from backend.models.schemas import Health
 from backend.routers.dependencies import Database
 from backend.routers.openapi import problems
@@ -21,6 +21,7 @@ router = APIRouter(tags=["Server"], route_class=ApiRoute)
     operation_id="health",
     responses=problems(instance=PATH),
 )
+@counted_as(None)
 @unnoted
 async def health(request: Request, database: Database) -> Health:
     """503 when the database does not answer, or its tables are not up to date."""

@@ -53,7 +53,7 @@ OPERATIONS = {
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "health": ("get", "/api/test/health", {200}),
 }
-EVERYWHERE = {421, 422, 500, 503}
+EVERYWHERE = {421, 422, 429, 500, 503}
 
 
 @pytest.fixture
