@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from .window import Limit, StoreDown, Window
 
-LONGEST_SECONDS = 0.25
+LONGEST_SECONDS = 1.0
 """That a request waits for Redis."""
 PAUSE_SECONDS = 1.0
 """That Redis is left alone when it has not answered. Then one request asks, before all do."""
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 8
 
 R = TypeVar("R")
 
@@ -45,17 +45,16 @@ class RedisStore:
 
     async def ask(self, question: Callable[[], Awaitable[R]]) -> R:
         """Raises StoreDown."""
-        now = time.monotonic()
         if self._is_down:
-            if now < self._ask_again_at:
+            if time.monotonic() < self._ask_again_at:
                 raise StoreDown("it did not answer a moment ago")
-            self._ask_again_at = now + PAUSE_SECONDS
+            self._ask_again_at = time.monotonic() + LONGEST_SECONDS
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 answer = await question()
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self._is_down = True
-            self._ask_again_at = now + PAUSE_SECONDS
+            self._ask_again_at = time.monotonic() + PAUSE_SECONDS
             raise StoreDown(str(error) or type(error).__name__) from error
         self._is_down = False
         return answer
