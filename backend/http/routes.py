@@ -35,7 +35,7 @@ EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 READING: set[Callable[..., Any]] = set()
 UNNOTED: set[Callable[..., Any]] = set()
 
-RateClassOf = RateClass | None | Callable[[Scope], RateClass]
+RateClassOf = RateClass | None | Callable[[Request], RateClass]
 COUNTED_AS: dict[Callable[..., Any], RateClassOf] = {}
 
 
@@ -54,8 +54,8 @@ def unnoted(endpoint: EndpointT) -> EndpointT:
 
 def counted_as(rate_class: RateClassOf) -> Callable[[EndpointT], EndpointT]:
     """Declares of which class an endpoint's requests are, where it is not `read` for what only
-    reads and `write` for the others. None: they are not limited. A function of the request's scope
-    where it depends on what is asked."""
+    reads and `write` for the others. None: they are not limited. A function of the request where
+    it depends on what is asked."""
 
     def declare(endpoint: EndpointT) -> EndpointT:
         COUNTED_AS[endpoint] = rate_class

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from starlette.responses import StreamingResponse
-from starlette.types import Scope
 
 from backend.history import AuditFilters
 from backend.http.routes import ApiRoute, counted_as, unnoted
@@ -75,8 +74,7 @@ def _is_export(request: Request, wanted: str | None) -> bool:
     return wanted == "ndjson" or (wanted is None and NDJSON in request.headers.get("accept", ""))
 
 
-def _rate_class(scope: Scope) -> RateClass:
-    request = Request(scope)
+def _rate_class(request: Request) -> RateClass:
     return "bulk" if _is_export(request, request.query_params.get("format")) else "read"
 
 

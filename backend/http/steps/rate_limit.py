@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.routing import Mount, Route
 from starlette.types import Scope
 
@@ -46,7 +46,7 @@ class RateLimit:
             return None
         default: RateClass = "read" if method in ("GET", "OPTIONS") else "write"
         declared = self._classes.get((method, path.removesuffix("/")), default)
-        return declared(scope) if callable(declared) else declared
+        return declared(Request(scope)) if callable(declared) else declared
 
 
 def _declared_classes(app: FastAPI) -> dict[tuple[str, str], RateClassOf]:
