@@ -74,6 +74,8 @@ def create_app(settings: Settings | None = None) -> Service:
         outcomes_kept=timedelta(hours=settings.idempotency_hours),
         keep=Keep(settings.history_versions, settings.history_days),
         follow_seconds=settings.audit_seal_seconds,
+        quota_records=settings.quota_records,
+        quota_bytes=settings.quota_bytes,
     )
     app.state.database = services.database
     app.state.search = services.search

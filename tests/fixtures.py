@@ -238,7 +238,14 @@ def shared_database(make_database: MakeDatabase) -> Database:
 @pytest.fixture
 def database(shared_database: Database) -> Database:
     """A migrated database without rows."""
-    tables = ("video_analysis", "change_log", "change_seal", "change_follower", "idempotency_key")
+    tables = (
+        "video_analysis",
+        "change_log",
+        "change_seal",
+        "change_follower",
+        "idempotency_key",
+        "owner_usage",
+    )
     shared_database.execute("; ".join(f"DELETE FROM {table}" for table in tables))
     return shared_database
 

@@ -106,6 +106,15 @@ class Settings(BaseSettings):
         description="what happens when the store does not answer: open: requests are not limited; "
         "closed: they are refused with 503",
     )
+    quota_records: int = Field(
+        0, ge=0, le=2**62, description="how many records each owner may have stored; 0: any number"
+    )
+    quota_bytes: int = Field(
+        0,
+        ge=0,
+        le=2**62,
+        description="how many bytes they may take, as they are answered; 0: any number",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",

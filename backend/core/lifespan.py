@@ -26,6 +26,10 @@ class SearchIndex(Protocol):
     async def is_behind(self) -> bool: ...
 
 
+class Quotas(Protocol):
+    async def begin_quotas(self) -> None: ...
+
+
 class Limits(Protocol):
     async def close(self) -> None: ...
 
@@ -39,7 +43,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     give_back_freed_memory()
     await database.connect()
     try:
-        await _say_if_not_ready(database, app.state.search)
+        await _say_if_not_ready(database, app.state.search, app.state.database)
         app.state.followers.start()
         yield
     finally:
@@ -47,10 +51,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await limits.close()
 
 
-async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:
+async def _say_if_not_ready(database: Database, search: SearchIndex, quotas: Quotas) -> None:
     # No reason to stop: the command below cures it while the service runs.
     try:
         await database.check()
+        await quotas.begin_quotas()
         if database.provider == "postgresql" and not await is_held_to_owners(database):
             logger.warning(
                 "Row-level security does not hold for this user of the database, who is a "

@@ -93,7 +93,7 @@ async def diff_versions(
     operation_id="restore_version",
     responses={
         200: {"headers": {"ETag": ETAG}},
-        **problems(404, 412, 428, 507, instance=f"{EXAMPLE}/versions/1/restore"),
+        **problems(403, 404, 412, 428, 507, instance=f"{EXAMPLE}/versions/1/restore"),
     },
     openapi_extra=conditions(changes=True),
 )

@@ -109,6 +109,15 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "detail": "The connection was closed before the body was complete.",
         },
     ),
+    403: (
+        "The owner has stored as much as he may. `usage` says how much that is.",
+        {
+            "type": TYPE_PREFIX + "quota-exceeded",
+            "title": "Quota exceeded",
+            "detail": "There is no room for this: 1000 of 1000 records are used. Nothing was "
+            "changed",
+        },
+    ),
     404: (
         "No video with this id is stored.",
         {

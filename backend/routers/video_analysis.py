@@ -61,7 +61,7 @@ Override = Annotated[
     operation_id="create_video_analysis",
     responses={
         201: {"headers": {"Location": LOCATION, "ETag": ETAG}},
-        **problems(400, 409, 413, 415, 507, instance=COLLECTION),
+        **problems(400, 403, 409, 413, 415, 507, instance=COLLECTION),
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
 )
@@ -153,7 +153,7 @@ async def get_video_analysis(
             "model": VideoAnalysis,
             "headers": {"Location": LOCATION, "ETag": ETAG},
         },
-        **problems(400, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
+        **problems(400, 403, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
     },
     openapi_extra=conditions(changes=True, creates="`*`: create the record, or 412."),
 )
@@ -193,7 +193,7 @@ async def update_video_analysis(
     operation_id="patch_video_analysis",
     responses={
         200: {"headers": {"ETag": ETAG}},
-        **problems(400, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
+        **problems(400, 403, 404, 409, 412, 413, 415, 428, 507, instance=EXAMPLE),
     },
     openapi_extra={**conditions(changes=True), **merge_patch_body("VideoAnalysisPatch")},
 )
