@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-restarts test-stress test-faults test-hostile oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-hostile oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -44,6 +44,12 @@ test-pgbouncer: venv-dev ## the PostgreSQL driver behind PgBouncer (Debian's pac
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest -m "" tests/acceptance/pgbouncer.py $(ARGS)
 	@$(bin)/python -m pytest -m pgbouncer tests/test_database_setup.py $(ARGS)
+
+test-redis: venv-dev ## rate limits of several processes (Debian's Redis, installed if it is missing)
+	@command -v redis-server >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; }
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/redis.py $(ARGS)
 
 test-restarts: venv-dev ## the service under load while PostgreSQL restarts (SECONDS=60 RESTARTS=10, twice)
 	@$(bin)/memory-mirror setup --no-migrations

@@ -17,6 +17,7 @@ from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
 from backend.http.steps.hosts import allowed_hosts
+from backend.limits import make_limits
 from backend.routers import (
     audit,
     context,
@@ -48,6 +49,8 @@ class Service(FastAPI):
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
                 access=self.state.access,
+                limits=self.state.limits,
+                proxies=settings.forwarded_allow_ips,
                 calls_directly=self.calls_directly,
                 note_read=self.state.note_read,
             )
@@ -76,6 +79,8 @@ def create_app(settings: Settings | None = None) -> Service:
         keep=Keep(settings.history_versions, settings.history_days),
         follow_seconds=settings.audit_seal_seconds,
         access=access_rules(settings),
+        quota_records=settings.quota_records,
+        quota_bytes=settings.quota_bytes,
     )
     app.state.database = services.database
     app.state.search = services.search
@@ -84,6 +89,11 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.audit = services.audit
     app.state.access = services.access
     app.state.followers = services.followers
+    app.state.limits = make_limits(
+        settings.rate_limits,
+        store_url=settings.rate_limit_store.get_secret_value(),
+        refuses_without_store=settings.rate_limit_store_down == "closed",
+    )
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (

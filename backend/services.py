@@ -39,9 +39,15 @@ def make_services(
     keep: Keep = KEEP,
     follow_seconds: float = 0,
     access: AccessRules = CLOSED,
+    quota_records: int = 0,
+    quota_bytes: int = 0,
 ) -> Services:
     database = DatabaseService(
-        url, max_description_length=max_description_length, outcomes_kept=outcomes_kept
+        url,
+        max_description_length=max_description_length,
+        outcomes_kept=outcomes_kept,
+        quota_records=quota_records,
+        quota_bytes=quota_bytes,
     )
     search = SearchService(database)
     audit = AuditService(database)

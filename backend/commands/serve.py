@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         reload=arguments.reload,
         log_config=None,  # the service has its own, and a line per request
         access_log=False,
-        proxy_headers=False,  # nothing here asks for the client's address or the scheme
+        proxy_headers=False,  # http/address.py reads them, of those who may say so
         server_header=False,
         timeout_graceful_shutdown=10,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.core.errors import StartupError
+from backend.core.rates import Rate
 
 _ORIGIN = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?|\*"
@@ -116,11 +118,58 @@ class Settings(BaseSettings):
         description="after how many seconds changes are sealed and versions that are long past are "
         "let go; 0: this process does neither",
     )
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="the proxies whose X-Forwarded-For says where a request comes from: addresses "
+        "and networks, separated by commas or as a JSON list; * for all",
+    )
+    rate_limit_read: str = Field(
+        "",
+        description="how many requests that read each key, or without one each address, may make, "
+        "such as 600/minute; 0: any number",
+    )
+    rate_limit_write: str = Field("", description="the same of requests that write")
+    rate_limit_search: str = Field("", description="the same of searches and contexts")
+    rate_limit_bulk: str = Field("", description="the same of exports")
+    rate_limit_failures: str = Field(
+        "20/minute",
+        description="how many keys that are none an address may send before it is refused",
+    )
+    rate_limit_store: SecretStr = Field(
+        SecretStr(""),
+        description="where the requests of several processes are counted together: redis://... or "
+        "rediss://...; by default each process counts its own",
+    )
+    rate_limit_store_down: Literal["open", "closed"] = Field(
+        "open",
+        description="what happens when the store does not answer: open: requests are not limited; "
+        "closed: they are refused with 503",
+    )
+    quota_records: int = Field(
+        0, ge=0, le=2**62, description="how many records each owner may have stored; 0: any number"
+    )
+    quota_bytes: int = Field(
+        0,
+        ge=0,
+        le=2**62,
+        description="how many bytes they may take, as they are answered; 0: any number",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",
     )
     log_format: Literal["text", "json"] = Field("text", description="text or json")
+
+    @property
+    def rate_limits(self) -> dict[str, Rate | None]:
+        """By what is limited."""
+        return {
+            "read": Rate.parse(self.rate_limit_read),
+            "write": Rate.parse(self.rate_limit_write),
+            "search": Rate.parse(self.rate_limit_search),
+            "bulk": Rate.parse(self.rate_limit_bulk),
+            "failures": Rate.parse(self.rate_limit_failures),
+        }
 
     @field_validator("database_url")
     @classmethod
@@ -128,6 +177,35 @@ class Settings(BaseSettings):
         if not url.get_secret_value().startswith(("file:", "postgresql://", "postgres://")):
             raise ValueError("must start with file: or postgresql://")
         return url
+
+    @field_validator("rate_limit_store")
+    @classmethod
+    def _known_store(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(
+            ("redis://", "rediss://")
+        ):
+            raise ValueError("must start with redis:// or rediss://")
+        return url
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for each in proxies:
+            if each != "*":
+                ip_network(each)
+        return proxies
+
+    @field_validator(
+        "rate_limit_read",
+        "rate_limit_write",
+        "rate_limit_search",
+        "rate_limit_bulk",
+        "rate_limit_failures",
+    )
+    @classmethod
+    def _a_rate(cls, limit: str) -> str:
+        Rate.parse(limit)
+        return limit
 
     @field_validator("jwt_secret")
     @classmethod
@@ -157,7 +235,7 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", "forwarded_allow_ips", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         if not isinstance(value, str):

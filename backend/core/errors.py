@@ -8,9 +8,11 @@ ServiceError                 answered as a problem document; records/errors.py h
   UnsupportedMediaType       415
   InvalidRequest             422, with the place and reason of each error
   PreconditionRequired       428, where REQUIRE_IF_MATCH is set
+  RateLimited                429, with Retry-After
   RequestIncomplete          400, the client went away in the middle of its body
   DatabaseUnavailable        503, with Retry-After
     DatabaseNotReady         503, a table or column is missing
+  RateLimitsUnavailable      503, with Retry-After: what cannot be counted is refused
   StorageFull                507, nothing was written; reading goes on
 StartupError                 the server cannot start; its text is shown to who started it
 """
@@ -128,6 +130,16 @@ class PreconditionRequired(ServiceError):
         )
 
 
+class RateLimited(ServiceError):
+    status = 429
+    kind = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, limit: str, *, retry_after: int) -> None:
+        super().__init__(f"{limit} Try again in {retry_after} seconds.")
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class RequestIncomplete(ServiceError):
     status = 400
     kind = "request-incomplete"
@@ -151,6 +163,16 @@ class DatabaseUnavailable(ServiceError):
 class DatabaseNotReady(DatabaseUnavailable):
     def __init__(self) -> None:
         super().__init__("The database is not ready: its tables are not up to date.")
+
+
+class RateLimitsUnavailable(ServiceError):
+    status = 503
+    kind = "rate-limits-unavailable"
+    title = "Rate limits unavailable"
+    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+    def __init__(self) -> None:
+        super().__init__("The store of the rate limits does not answer. Try again shortly.")
 
 
 class StorageFull(ServiceError):

@@ -34,26 +34,37 @@ class Access(Protocol):
     async def check(self) -> str: ...
 
 
+class Quotas(Protocol):
+    async def begin_quotas(self) -> None: ...
+
+
+class Limits(Protocol):
+    async def close(self) -> None: ...
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
+    limits: Limits = app.state.limits
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     give_back_freed_memory()
     await database.connect()
     try:
-        await _say_if_not_ready(database, app.state.search)
+        await _say_if_not_ready(database, app.state.search, app.state.database)
         await _say_who_needs_a_key(app.state.access)
         app.state.followers.start()
         yield
     finally:
         await database.disconnect()
+        await limits.close()
 
 
-async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:
+async def _say_if_not_ready(database: Database, search: SearchIndex, quotas: Quotas) -> None:
     # No reason to stop: the command below cures it while the service runs.
     try:
         await database.check()
+        await quotas.begin_quotas()
         if database.provider == "postgresql" and not await is_held_to_owners(database):
             logger.warning(
                 "Row-level security does not hold for this user of the database, who is a "

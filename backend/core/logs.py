@@ -20,6 +20,7 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 Fields = Mapping[str, Any]
 
 LOGGERS = ("backend", "prisma", "uvicorn")
+_WARN_EVERY = 60.0
 
 
 def configure(*, level: str, log_format: Literal["text", "json"]) -> None:
@@ -130,6 +131,20 @@ class Event:
         handler.write_soon(
             handler.lines.line(time(), "INFO", self._logger.name, self._message, fields)
         )
+
+
+class RareWarning:
+    """At most once a minute: what causes it comes by the hundred."""
+
+    def __init__(self, logger: logging.Logger, text: str) -> None:
+        self._logger = logger
+        self._text = text
+        self._since = float("-inf")
+
+    def log(self, now: float, *args: object) -> None:
+        if now - self._since > _WARN_EVERY:
+            self._since = now
+            self._logger.warning(self._text, *args)
 
 
 class LineHandler(logging.StreamHandler[TextIO]):

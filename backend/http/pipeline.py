@@ -7,9 +7,10 @@
     5  head               HEAD is answered as GET, without the body
     6  body_limit         413 for a body over the limit
     7  who_asks           the key or token, and the owner
-    8  may_they           401 and 403, as soon as the route is known
-    9  endpoint           the route is found and its endpoint called: directly, or by FastAPI
-    10  problems          an error of any step becomes a problem document
+    8  rate_limit         429 for more requests than a caller may make
+    9  may_they           401 and 403, as soon as the route is known
+    10  endpoint          the route is found and its endpoint called: directly, or by FastAPI
+    11  problems          an error of any step becomes a problem document
 
 A step takes the Exchange and returns a response, which ends the request, or None. From who_asks on
 one may have to be awaited; may_they is called where the endpoint is. A header that
@@ -28,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.core.errors import BodyTooLarge
 from backend.http import problems
+from backend.http.address import ClientAddresses
 from backend.http.endpoint import Endpoints
 from backend.http.exchange import Exchange
 from backend.http.fastapi_internals import with_exit_stack
@@ -37,8 +39,10 @@ from backend.http.steps.body_limit import BodyLimit, BodyRefusal
 from backend.http.steps.cors import Cors
 from backend.http.steps.head import answer_head_as_get
 from backend.http.steps.hosts import AllowedHosts
+from backend.http.steps.rate_limit import RateLimit
 from backend.http.steps.security_headers import add_security_headers
 from backend.http.steps.who_asks import Access, WhoAsks
+from backend.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +50,9 @@ Step = Callable[[Exchange], Response | None]
 
 
 class Pipeline:
-    """`app` has the routes. `calls_directly` false: FastAPI calls every endpoint. `note_read` is
-    told the path of each request that has read something."""
+    """`app` has the routes. `proxies` say where a request comes from. `calls_directly` false:
+    FastAPI calls every endpoint. `note_read` is told the path of each request that has read
+    something."""
 
     def __init__(
         self,
@@ -57,6 +62,8 @@ class Pipeline:
         hosts: frozenset[bytes] | None,
         origins: Sequence[str],
         max_body_bytes: int,
+        limits: Limits,
+        proxies: Sequence[str] = (),
         calls_directly: bool = True,
         note_read: Callable[[str], None] | None = None,
     ) -> None:
@@ -70,7 +77,11 @@ class Pipeline:
             answer_head_as_get,
             BodyLimit(max_body_bytes),
         )
-        self._who_asks = WhoAsks(access)
+        addresses = ClientAddresses(proxies)
+        self._who_asks = WhoAsks(access, limits, addresses)
+        self._rate_limit: RateLimit | None = None
+        if limits.of_classes:
+            self._rate_limit = RateLimit(app, limits, addresses)
         self._endpoints = Endpoints(app, self._router, calls_directly=calls_directly)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +110,8 @@ class Pipeline:
             finding = self._who_asks(exchange)
             if finding is not None:
                 await finding
+            if self._rate_limit is not None:
+                await self._rate_limit(exchange)
             return await self._endpoints.respond(exchange)
         except BodyTooLarge as error:
             return BodyRefusal(error)

@@ -23,6 +23,7 @@ from starlette.types import Scope as AsgiScope
 from backend.core.caller import Scope
 from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
 from backend.http.fastapi_internals import get_flat_params
+from backend.limits import RateClass
 
 _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE)
 
@@ -38,6 +39,9 @@ Need = Scope | Literal["nothing", "a caller"]
 
 READING: set[Callable[..., Any]] = set()
 UNNOTED: set[Callable[..., Any]] = set()
+
+RateClassOf = RateClass | None | Callable[[Request], RateClass]
+COUNTED_AS: dict[Callable[..., Any], RateClassOf] = {}
 
 
 MAY_THEY = "memory_mirror.may_they"
@@ -79,6 +83,18 @@ def unnoted(endpoint: EndpointT) -> EndpointT:
     """Marks an endpoint that tells nothing of what is stored: who asks it is not noted."""
     UNNOTED.add(endpoint)
     return endpoint
+
+
+def counted_as(rate_class: RateClassOf) -> Callable[[EndpointT], EndpointT]:
+    """Declares of which class an endpoint's requests are, where it is not `read` for what only
+    reads and `write` for the others. None: they are not limited. A function of the request where
+    it depends on what is asked."""
+
+    def declare(endpoint: EndpointT) -> EndpointT:
+        COUNTED_AS[endpoint] = rate_class
+        return endpoint
+
+    return declare
 
 
 class ApiRoute(APIRoute):

@@ -19,6 +19,7 @@ except ImportError:  # Windows has no such limit
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from backend.core.logs import RareWarning
 from backend.http.exchange import CLIENT_LEFT
 from backend.http.problems import MEDIA_TYPE, Problem
 from backend.http.steps.security_headers import NO_SNIFFING
@@ -47,28 +48,15 @@ SEND_SECONDS = 60.0
 SPARE_DESCRIPTORS = 16
 """With fewer left, the log says so."""
 _LOOK_EVERY = 1.0
-_WARN_EVERY = 60.0
 
 
-class _Warning:
-    """At most once a minute: what causes it comes by the hundred."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._since = float("-inf")
-
-    def log(self, now: float, *args: object) -> None:
-        if now - self._since > _WARN_EVERY:
-            self._since = now
-            logger.warning(self._text, *args)
-
-
-_descriptors_run_out = _Warning(
+_descriptors_run_out = RareWarning(
+    logger,
     "Descriptors are running out (%d of %d are used): further connections will be refused. "
-    "Raise the limit of the process (ulimit -n, LimitNOFILE)"
+    "Raise the limit of the process (ulimit -n, LimitNOFILE)",
 )
-_clients_do_not_read = _Warning(
-    "Connections are closed whose clients do not take their responses: %d bytes are unsent"
+_clients_do_not_read = RareWarning(
+    logger, "Connections are closed whose clients do not take their responses: %d bytes are unsent"
 )
 
 

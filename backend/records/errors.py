@@ -3,6 +3,7 @@
 VideoAnalysisNotFound   404
 VideoAnalysisExists     409
 HumanValue              409, a machine would replace what a person has said
+QuotaExceeded           403, the owner has as much as he may
 NameNotFound            404, a tag or a person
 NameExists              409
 KeyReused               422, an Idempotency-Key of another request
@@ -95,6 +96,21 @@ class StillRunning(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("A request with this Idempotency-Key is still running. Ask again shortly.")
+
+
+class QuotaExceeded(ServiceError):
+    """`usage`: of records and bytes, where there is a quota, how many are used and allowed."""
+
+    status = 403
+    kind = "quota-exceeded"
+    title = "Quota exceeded"
+
+    def __init__(self, usage: Mapping[str, Mapping[str, int]]) -> None:
+        used = " and ".join(
+            f"{each['used']} of {each['allowed']} {name}" for name, each in usage.items()
+        )
+        super().__init__(f"There is no room for this: {used} are used. Nothing was changed")
+        self.more = {"usage": usage}
 
 
 class NameNotFound(ServiceError):

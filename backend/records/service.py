@@ -23,6 +23,7 @@ from backend.records import record as records
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.filters import ALL, Filters
 from backend.records.once import Once, Outcomes
+from backend.records.quotas import Quotas
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
 from backend.records.stats import stats
@@ -39,12 +40,22 @@ class DatabaseService(Database):
         *,
         max_description_length: int = 65_535,
         outcomes_kept: timedelta = timedelta(hours=24),
+        quota_records: int = 0,
+        quota_bytes: int = 0,
     ) -> None:
         super().__init__(url)
         self.reader = Reader(self.client, self.provider)
         self._outcomes = Outcomes(self.client, self.provider, outcomes_kept)
-        self._writer = Writer(self.reader, self._outcomes, self.record_written)
+        self._quotas = Quotas(
+            self.client, self.provider, most_records=quota_records, most_bytes=quota_bytes
+        )
+        self._writer = Writer(self.reader, self._outcomes, self._quotas, self.record_written)
         self._max_description_length = max_description_length
+
+    @translated_errors
+    async def begin_quotas(self) -> None:
+        """When the service starts."""
+        await self._quotas.begin()
 
     @translated_errors
     async def once(self, once: Once, work: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:

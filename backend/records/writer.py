@@ -30,6 +30,7 @@ from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.once import Outcomes, current
+from backend.records.quotas import Quotas
 from backend.records.reader import Reader
 from backend.records.renames import (
     PEOPLE,
@@ -88,10 +89,17 @@ Mutation = Create | Update | Delete
 class Writer:
     """Writes what `reader` reads. `on_write` is called after each change."""
 
-    def __init__(self, reader: Reader, outcomes: Outcomes, on_write: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        outcomes: Outcomes,
+        quotas: Quotas,
+        on_write: Callable[[], None],
+    ) -> None:
         self.client = reader.client
         self._reader = reader
         self._outcomes = outcomes
+        self._quotas = quotas
         self._on_write = on_write
         self._creates = BatchedCreates(self.client.videoanalysis)
         # SQLite's writer batches by itself.
@@ -271,15 +279,22 @@ class Writer:
         here.
 
         Those that come at the same time and that one statement can write share it (batches.py).
-        Raises what the client raises."""
-        match mutation:
-            case Create():
-                await self._create(mutation)
-                done = True
-            case Update():
-                done = await self._update(mutation)
-            case Delete():
-                done = await self._delete(mutation)
+        Raises QuotaExceeded, and what the client raises."""
+        await self._quotas.before_write()
+        try:
+            match mutation:
+                case Create():
+                    await self._create(mutation)
+                    done = True
+                case Update():
+                    done = await self._update(mutation)
+                case Delete():
+                    done = await self._delete(mutation)
+        except DataError as error:
+            refusal = await self._quotas.refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
         self._on_write()
         return done
 

@@ -11,7 +11,8 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import StreamingResponse
 
 from backend.history import AuditFilters
-from backend.http.routes import ApiRoute, needs, unnoted
+from backend.http.routes import ApiRoute, counted_as, needs, unnoted
+from backend.limits import RateClass
 from backend.models.audit import AuditPage
 from backend.models.schemas import Limit, VideoId
 from backend.routers.dependencies import Audit
@@ -70,6 +71,14 @@ _EXAMPLE = "".join(
 )
 
 
+def _is_export(request: Request, wanted: str | None) -> bool:
+    return wanted == "ndjson" or (wanted is None and NDJSON in request.headers.get("accept", ""))
+
+
+def _rate_class(request: Request) -> RateClass:
+    return "bulk" if _is_export(request, request.query_params.get("format")) else "read"
+
+
 @router.get(
     PATH,
     summary="List who has changed what",
@@ -85,6 +94,7 @@ _EXAMPLE = "".join(
         **problems(instance=PATH),
     },
 )
+@counted_as(_rate_class)
 @needs("audit")
 @unnoted
 async def audit(
@@ -105,7 +115,7 @@ async def audit(
 ) -> Response:
     """The newest first. A page may hold fewer than `limit`, and `next_cursor` leads on. An export
     whose last line is not a count was cut short."""
-    if format == "ndjson" or (format is None and NDJSON in request.headers.get("accept", "")):
+    if _is_export(request, format):
         return StreamingResponse(audit.export(filters, cursor=cursor), media_type=NDJSON)
     page = await audit.page(filters, limit=limit, cursor=cursor)
     return page_response(request, page)

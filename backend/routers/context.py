@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.http.routes import ApiRoute, needs, only_reads
+from backend.http.routes import ApiRoute, counted_as, needs, only_reads
 from backend.models.context import ContextPack, ContextRequest
 from backend.routers.dependencies import Context
 from backend.routers.openapi import problems
@@ -21,6 +21,7 @@ router = APIRouter(tags=["Search"], route_class=ApiRoute)
     operation_id="context",
     responses=problems(400, 413, 415, instance=PATH),
 )
+@counted_as("search")
 @needs("search")
 @only_reads
 async def context(body: ContextRequest, service: Context) -> ContextPack:

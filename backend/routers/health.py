@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from backend.core.caller import asking
-from backend.http.routes import ApiRoute, open_to_all, unnoted
+from backend.http.routes import ApiRoute, counted_as, open_to_all, unnoted
 from backend.models.schemas import Health
 from backend.routers.dependencies import Database
 from backend.routers.openapi import problems
@@ -22,6 +22,7 @@ router = APIRouter(tags=["Server"], route_class=ApiRoute)
     operation_id="health",
     responses=problems(instance=PATH),
 )
+@counted_as(None)
 @open_to_all
 @unnoted
 async def health(request: Request, database: Database) -> Health:

@@ -54,7 +54,7 @@ async def once(
         try:
             return {"done": await work()}
         except ServiceError as error:
-            if error.status >= 500 or error.status == 429:
+            if error.status >= 500 or error.status in (403, 429):  # may be done another time
                 raise
             return {"refused": problem_of(error).as_stored()}
 

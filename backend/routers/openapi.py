@@ -24,6 +24,8 @@ each error in `errors`. Programs can tell errors apart by `type`.
 **Who asks** says so by a key, as `Authorization: Bearer` or `X-API-Key`; none is needed as long \
 as the service is open to its own machine. A key has scopes; each operation names the one that it \
 needs. A key for several owners chooses by `X-Owner`, or else acts for its first.
+**Rate limits**, where the service has any: `RateLimit` says how many requests remain, and the \
+`Retry-After` of a 429 when there are more.
 
 **Every response** carries an `X-Request-ID`, the request's own or a new one; the log tells more \
 under it.
@@ -100,6 +102,30 @@ _SECURITY: list[dict[str, list[str]]] = [
     {"bearer": [], "owner": []},
     {"key": [], "owner": []},
 ]
+_HEADERS = "#/components/headers/"
+_RATE_LIMIT = {
+    "RateLimit": {
+        "description": "Where there is a limit of such requests: how many remain of the window, "
+        "and its seconds. On every response but those of the documentation and of health.",
+        "schema": {"type": "string", "examples": ['"read";r=597;t=42']},
+    },
+    "RateLimit-Policy": {
+        "description": "That limit: how many requests in a window of how many seconds.",
+        "schema": {"type": "string", "examples": ['"read";q=600;w=60']},
+    },
+    "X-RateLimit-Limit": {
+        "description": "How many requests there may be in a window.",
+        "schema": {"type": "integer", "examples": [600]},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "How many remain of this window.",
+        "schema": {"type": "integer", "examples": [597]},
+    },
+    "X-RateLimit-Reset": {
+        "description": "When it ends, in seconds since 1970.",
+        "schema": {"type": "integer", "examples": [1772358600]},
+    },
+}
 
 _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
     400: (
@@ -120,7 +146,8 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
     403: (
-        "The caller does not have the scope, or does not act for the owner that `X-Owner` names.",
+        "The caller does not have the scope, or does not act for the owner that `X-Owner` names; "
+        "or the owner has stored as much as he may: `usage` says how much that is.",
         {
             "type": TYPE_PREFIX + "scope-missing",
             "title": "Scope missing",
@@ -201,6 +228,14 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "as you have read it.",
         },
     ),
+    429: (
+        "The caller has made as many requests as it may. `Retry-After` says when there are more.",
+        {
+            "type": TYPE_PREFIX + "rate-limited",
+            "title": "Too many requests",
+            "detail": "The limit of read is 600 in 60 seconds. Try again in 17 seconds.",
+        },
+    ),
     500: (
         "An unexpected error.",
         {
@@ -230,7 +265,7 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
 
 def problems(*statuses: int, instance: str) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: these problems, and those that every operation can answer."""
-    every = {421, 422, 500, 503}
+    every = {421, 422, 429, 500, 503}
     return {status: _problem(status, instance) for status in sorted({*statuses, *every})}
 
 
@@ -266,6 +301,7 @@ def _complete(
     document["components"]["securitySchemes"] = _SCHEMES
     schemas = document["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
+    document["components"]["headers"] = _RATE_LIMIT
     for name in ("VideoAnalysisCreate", "VideoAnalysisUpdate"):
         schemas[name]["properties"]["description"]["maxLength"] = max_description_length
     for choice in schemas["VideoAnalysisPatch"]["properties"]["description"]["anyOf"]:
@@ -281,6 +317,7 @@ def _complete(
                 _say_what_is_given(parameter["schema"])
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
+                response["headers"] |= {name: {"$ref": _HEADERS + name} for name in _RATE_LIMIT}
     return document
 
 
@@ -350,7 +387,7 @@ def _problem(status: int, instance: str) -> dict[str, Any]:
                 "schema": {"type": "string"},
             }
         }
-    if status == 503:
+    if status in (429, 503):
         response["headers"] = {
             "Retry-After": {
                 "description": "Seconds to wait before the next try.",

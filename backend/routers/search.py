@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from backend.http.routes import ApiRoute, needs
+from backend.http.routes import ApiRoute, counted_as, needs
 from backend.models.schemas import check_digits
 from backend.models.search import SearchPage
 from backend.routers.conditional import NOT_MODIFIED, PAGE_ETAG, conditions, unless_known
@@ -60,6 +60,7 @@ PageSize = Annotated[
     },
     openapi_extra=conditions(changes=False),
 )
+@counted_as("search")
 @needs("search")
 async def search(
     request: Request,

@@ -279,7 +279,9 @@ async def test_pages_of_other_origins_cannot_read_answers(client: httpx.AsyncCli
     assert ours.headers["access-control-allow-origin"] == ORIGIN
     exposed = set(ours.headers["access-control-expose-headers"].split(", "))
     assert exposed == {
-        "ETag", "Idempotency-Replayed", "Location", "Link", "Retry-After", "X-Request-ID",
+        "ETag", "Idempotency-Replayed", "Location", "Link", "RateLimit", "RateLimit-Policy",
+        "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+        "X-Request-ID",
     }  # fmt: skip
     others = await client.get("/api/test/health", headers={"Origin": "http://evil.example"})
     assert "access-control-allow-origin" not in others.headers

@@ -18,7 +18,12 @@ EXPOSED_HEADERS = (
     "Idempotency-Replayed",
     "Location",
     "Link",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
     "X-Request-ID",
 )
 

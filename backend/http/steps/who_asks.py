@@ -1,7 +1,8 @@
 """Who asks: the key or token of a request, and the owner that it acts for.
 
 Nothing is refused here: what is open, such as the server's health, is answered to everybody. Why a
-request has no caller is kept for the endpoint that needs one (may_they.py).
+request has no caller is kept for the endpoint that needs one (may_they.py). Whoever sends many keys
+that are none is not looked at for a while.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from backend.core.caller import Caller, actor, asking, owner
-from backend.core.errors import OwnerNotHeld, ServiceError
+from backend.core.errors import KeyRequired, OwnerNotHeld, ServiceError
+from backend.http.address import ClientAddresses
 from backend.http.exchange import Exchange
+from backend.limits import Limits
 
 _BEARER = b"bearer "
 
@@ -26,8 +29,10 @@ class Access(Protocol):
 
 
 class WhoAsks:
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, limits: Limits, addresses: ClientAddresses) -> None:
         self._access = access
+        self._limits = limits
+        self._addresses = addresses
 
     def __call__(self, exchange: Exchange) -> Awaitable[None] | None:
         """What is returned is to be awaited: who asks is not known without the database."""
@@ -37,6 +42,8 @@ class WhoAsks:
         try:
             caller = self._access.recall(credential, address)
         except ServiceError as error:
+            if credential is not None:
+                return self._fail(exchange, error)
             _refuse(exchange, error)
             return None
         if caller is None:
@@ -48,9 +55,22 @@ class WhoAsks:
         self, exchange: Exchange, credential: bytes | None, address: str | None
     ) -> None:
         try:
+            if credential is not None:
+                await self._limits.refuse_if_blocked(self._addresses.of(exchange.scope))
             _admit(exchange, await self._access.find(credential, address))
+        except KeyRequired as error:
+            await self._fail(exchange, error)
         except ServiceError as error:
             _refuse(exchange, error)
+
+    async def _fail(self, exchange: Exchange, error: ServiceError) -> None:
+        client = self._addresses.of(exchange.scope)
+        try:
+            await self._limits.refuse_if_blocked(client)
+            await self._limits.failed(client)
+        except ServiceError as blocked:
+            error = blocked
+        _refuse(exchange, error)
 
 
 def _credential(exchange: Exchange) -> bytes | None:
