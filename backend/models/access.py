@@ -14,11 +14,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from backend.core.caller import ALL_OWNERS, SCOPES, Scope, is_owner_name
+from backend.core.caller import ALL_OWNERS, MOST_OWNERS, SCOPES, Scope, is_owner_name
 from backend.models.schemas import Timestamp
 
 LONGEST_NAME = 100
-MOST_OWNERS = 100
 
 
 def _check_name(value: str) -> str:
