@@ -21,7 +21,10 @@ from fastapi import FastAPI
 from prisma import Prisma
 from pydantic import SecretStr
 
+from backend.core import database as core_database
 from backend.core.config import Settings
+from backend.core.owners import OwnedRows
+from backend.core.role import make_role
 from backend.engine import in_process
 from backend.engine.migrate import deploy
 from backend.main import create_app
@@ -61,7 +64,9 @@ class SQLite:
             return checked(
                 [json.loads(text) for (text,) in database.execute(INDEX.format("json_array"))],
                 database.execute("SELECT documents, length FROM search_total").fetchone(),
-                dict(database.execute("SELECT * FROM search_term WHERE documents <> 0")),
+                dict(
+                    database.execute("SELECT term, documents FROM search_term WHERE documents <> 0")
+                ),
                 dict(database.execute("SELECT id, members FROM search_segment")),
                 database.execute("SELECT segment, postings FROM search_postings").fetchall(),
             )
@@ -127,9 +132,14 @@ INDEX = (
 )
 
 
+def prisma_on(url: str, **options: Any) -> Prisma:
+    """A client that reaches what the service's does."""
+    return in_process(Prisma, scope=OwnedRows())(datasource={"url": url}, **options)
+
+
 def apply_the_queue(database: Database, sql: ModuleType) -> None:
     async def apply() -> None:
-        async with in_process(Prisma)(datasource={"url": database.url}) as client:
+        async with prisma_on(database.url) as client:
             while await apply_some(client, sql):
                 pass
 
@@ -186,8 +196,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_template(postgres_server: PostgresServer) -> str:
     name = postgres_server.create_database()
-    asyncio.run(deploy(SCHEMA, postgres_server.url(name), log=lambda _: None))
+    asyncio.run(_migrated(postgres_server.url(name)))
     return name
+
+
+async def _migrated(url: str) -> None:
+    await deploy(SCHEMA, url, log=lambda _: None)
+    database = core_database.Database(url)
+    await database.connect()
+    assert await make_role(database) is None
+    await database.disconnect()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -8,7 +8,10 @@ import importlib.util
 from pathlib import Path
 
 from backend.core.config import load_settings
+from backend.core.database import Database
 from backend.core.errors import StartupError
+from backend.core.owners import ROLE
+from backend.core.role import make_role
 from backend.engine.cli.command_error import CommandError
 from backend.engine.cli.generate import generate_client
 from backend.engine.cli.prisma import environment_of
@@ -67,10 +70,23 @@ def _client_is_current() -> bool:
 def _migrate(url: str) -> None:
     url = direct_url(SCHEMA.read_text("utf-8"), url, environment_of(SCHEMA))
     deployed = asyncio.run(deploy(SCHEMA, url, log=_say))
+    asyncio.run(_make_role(url))
     for name in deployed.edited:
         _say(f"Migration `{name}` was edited after it was applied to this database")
     for name in deployed.missing:
         _say(f"Migration `{name}` was applied to this database but is not in prisma/migrations")
+
+
+async def _make_role(url: str) -> None:
+    database = Database(url)
+    await database.connect()
+    try:
+        for_administrator = await make_role(database)
+    finally:
+        await database.disconnect()
+    if for_administrator is not None:
+        _say(f"This user may not make the role {ROLE}. An administrator of the database can:")
+        print(for_administrator, flush=True)
 
 
 def _say(step: str) -> None:

@@ -22,6 +22,7 @@ from backend.core.errors import (
     StartupError,
     StorageFull,
 )
+from backend.core.owners import ROLE, OwnedRows, owned
 from backend.engine import Provider, in_process
 
 if TYPE_CHECKING:
@@ -131,12 +132,29 @@ def _by_the_databases_code(error: DataError) -> ServiceError | None:
     return None
 
 
+# PostgreSQL 16 tells apart who is a member from who may take a role.
+_MAY_TAKE_ROLE = """
+    SELECT 1 AS found FROM pg_roles AS r WHERE rolname = $1
+        AND pg_has_role(session_user, r.oid, CASE
+            WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER'
+        END)
+        AND has_schema_privilege(r.oid, current_schema(), 'USAGE')
+        AND NOT EXISTS (
+            SELECT FROM pg_class AS c
+            WHERE relrowsecurity AND relnamespace = current_schema()::regnamespace
+                AND NOT has_table_privilege(r.oid, c.oid, 'INSERT')
+        )
+"""
+
+
 class Database:
     """One connected Prisma client. `url` as Prisma reads it."""
 
     def __init__(self, url: str) -> None:
         self.provider: Provider = "sqlite" if url.startswith("file:") else "postgresql"
-        self.client: Prisma = in_process(_generated_client())(datasource={"url": url})
+        self._rows = OwnedRows()
+        client = in_process(_generated_client(), scope=self._rows)
+        self.client: Prisma = client(datasource={"url": url})
         self._after_write: list[Callable[[], None]] = []
         self._before_disconnect: list[Callable[[], Awaitable[None]]] = []
 
@@ -158,6 +176,18 @@ class Database:
         except EngineConnectionError as error:
             cure = " Run: memory-mirror migrate deploy" if "P1003" in str(error) else ""
             raise StartupError(f"The database cannot be used. {error}.{cure}") from error
+        if self.provider == "postgresql":
+            await self.take_role()
+
+    @property
+    def has_role(self) -> bool:
+        return self._rows.role is not None
+
+    async def take_role(self) -> None:
+        """PostgreSQL's role that owns nothing (see role.py), where there is one that may do all
+        that the service does."""
+        found: Any = await self.client.query_first(_MAY_TAKE_ROLE, ROLE)
+        self._rows.role = ROLE if found is not None else None
 
     async def disconnect(self) -> None:
         """May be called more than once."""
@@ -172,7 +202,9 @@ class Database:
         Raises DatabaseUnavailable or DatabaseNotReady."""
         await self.client.videoanalysis.find_first()
         if self.provider == "sqlite":
-            await self.client.execute_raw("DELETE FROM video_analysis WHERE 0")
+            await self.client.execute_raw(
+                f"DELETE FROM video_analysis WHERE 0 AND {owned('video_analysis')}"
+            )
 
 
 def _generated_client() -> type[Prisma]:

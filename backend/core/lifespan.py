@@ -16,6 +16,7 @@ from backend.core.config import Settings
 from backend.core.database import Database
 from backend.core.errors import DatabaseNotReady, StartupError
 from backend.core.memory import give_back_freed_memory
+from backend.core.role import is_held_to_owners
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ async def _say_if_not_ready(database: Database, search: SearchIndex) -> None:
     # No reason to stop: the command below cures it while the service runs.
     try:
         await database.check()
+        if database.provider == "postgresql" and not await is_held_to_owners(database):
+            logger.warning(
+                "Row-level security does not hold for this user of the database, who is a "
+                "superuser or has BYPASSRLS. Run: memory-mirror setup"
+            )
         if await search.is_behind():
             logger.warning(
                 "Search does not know all descriptions: some were written by other programs. "

@@ -2,6 +2,7 @@
 
 in_process(Prisma)    a generated client that runs on this engine
 JsonRecords           records as JSON has them, without a model made of each
+Scope                 what a client's calls are confined to, such as one tenant's rows
 fetch()               rows of raw SQL as the driver has them
 cuid(), now()         an id and a time as the engine makes them
 """
@@ -14,5 +15,6 @@ from .client.json_records import JsonRecords
 from .plan import JsonForm
 from .plan.generators import cuid, now
 from .provider import Provider
+from .scope import Scope
 
-__all__ = ["JsonForm", "JsonRecords", "Provider", "cuid", "fetch", "in_process", "now"]
+__all__ = ["JsonForm", "JsonRecords", "Provider", "Scope", "cuid", "fetch", "in_process", "now"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from .drivers.driver import Driver, Provider
+from .drivers.driver import Driver, Provider, SessionSettings, no_settings
 from .drivers.sqlite import SQLiteDriver
 from .drivers.sqlite.connection import SQLiteSettings
 from .errors import EngineError
@@ -53,15 +53,17 @@ def schema_name_of(url: str) -> str | None:
     return _parameters(url).get("schema")
 
 
-def make_driver(url: str, *, folder: Path) -> Driver:
+def make_driver(
+    url: str, *, folder: Path, session_settings: Callable[[], SessionSettings] = no_settings
+) -> Driver:
     """The driver for a URL; `folder` is that of schema.prisma. Raises InvalidUrlError."""
     if provider_of(url) == "sqlite":
-        return SQLiteDriver(sqlite_settings(url, folder=folder))
+        return SQLiteDriver(sqlite_settings(url, folder=folder), session_settings)
     # asyncpg is loaded only where it is used.
     from .drivers.postgresql import PostgreSQLDriver
     from .drivers.postgresql.url import parse_url
 
-    return PostgreSQLDriver(parse_url(url), folder=folder)
+    return PostgreSQLDriver(parse_url(url), folder=folder, session_settings=session_settings)
 
 
 def sqlite_path(url: str, *, folder: Path) -> Path | None:

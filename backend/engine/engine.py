@@ -16,7 +16,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
-from .drivers.driver import Driver, IsolationLevel, Program, Rows, Start, Statement
+from .drivers.driver import (
+    Driver,
+    IsolationLevel,
+    Program,
+    Rows,
+    Start,
+    Statement,
+    no_settings,
+)
 from .errors import DriverError, EngineError, user_facing
 from .metrics import Metrics
 from .plan import JsonForm, Plan, Single, lower_plan
@@ -28,6 +36,7 @@ from .protocol.literals import json_text
 from .protocol.parameters import ParameterGraph
 from .protocol.request import ACTIONS, READS, ModelFields, RequestBuilder
 from .protocol.values import Fields
+from .scope import Scope as CallScope
 from .transactions import TransactionManager
 
 if TYPE_CHECKING:
@@ -52,11 +61,13 @@ class Engine:
         *,
         models: ModelFields,
         fields: Fields,
+        scope: CallScope | None = None,
         log_queries: bool = False,
     ) -> None:
         self._artifact = artifact
         self._models = models
         self._fields = fields
+        self._confines = scope
         self._log_queries = log_queries
         self._driver: Driver | None = None
         self._metrics = Metrics()
@@ -74,7 +85,11 @@ class Engine:
                 f"The schema {self._artifact['source']} is not valid for {provider}, which the "
                 "database URL names.",
             )
-        driver = make_driver(url, folder=Path(self._artifact["source"]).parent)
+        driver = make_driver(
+            url,
+            folder=Path(self._artifact["source"]).parent,
+            session_settings=self._confines.settings if self._confines else no_settings,
+        )
         try:
             await driver.connect()
         except DriverError as error:
@@ -230,6 +245,9 @@ class Engine:
         self._connected()
         if model is None:
             raise EngineError(None, f"{method} needs a model")
+        if self._confines is not None:
+            name: str = model.__prisma_model__  # type: ignore[attr-defined]
+            arguments = self._confines.confined(name, method, arguments)
         request = self._requests.build(method, arguments, model, root_selection)
         plan = self._plans.find(request.text, form)
         if plan is None:

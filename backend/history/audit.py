@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from backend.core.caller import ALL_OWNERS, acting_for
 from backend.core.database import translated_errors
 from backend.history import change_log, seals
 from backend.history.change_log import START, Order, Position, Row
@@ -27,7 +28,7 @@ _MOST_LOOKED_AT = 100_000
 _MOST_PORTIONS = 200
 """For one page: a portion may be a single seal, with few rows."""
 _EXPORTED_AT_ONCE = 1_000
-_COLUMNS = ("c.number", "c.at", "c.actor", "c.action", "c.kind", "c.name", "c.version",
+_COLUMNS = ("c.number", "c.owner", "c.at", "c.actor", "c.action", "c.kind", "c.name", "c.version",
             "c.request_id")  # fmt: skip
 _PURPOSE = "audit"
 
@@ -97,11 +98,13 @@ class AuditService:
     @translated_errors
     async def seal(self) -> int | None:
         """The next rows: how many; 0: all are sealed; None: another process is at it."""
-        return await seals.seal_next(self._client, self._provider)
+        with acting_for(ALL_OWNERS):
+            return await seals.seal_next(self._client, self._provider)
 
     @translated_errors
     async def verify(self, *, hash_: str | None = None) -> Verified:
-        return await verify(self._client, self._provider, hash_=hash_)
+        with acting_for(ALL_OWNERS):
+            return await verify(self._client, self._provider, hash_=hash_)
 
     @translated_errors
     async def _block(
@@ -147,17 +150,19 @@ class AuditService:
         """The next rows to look at, and how many they are at most; None: there are no more."""
         since: Position | None = None
         if filters.video_id is None and (filters.since or filters.until):
-            sealed = await seals.last_sealed(self._client, self._provider)
+            with acting_for(ALL_OWNERS):  # whose log is sealed as one
+                sealed = await seals.last_sealed(self._client, self._provider)
             if before is None or before > sealed.next:
                 since = sealed.next if sealed > START else None
             else:
-                seal = await seals.newest_extent(
-                    self._client,
-                    self._provider,
-                    before=before,
-                    since=filters.since,
-                    until=filters.until,
-                )
+                with acting_for(ALL_OWNERS):
+                    seal = await seals.newest_extent(
+                        self._client,
+                        self._provider,
+                        before=before,
+                        since=filters.since,
+                        until=filters.until,
+                    )
                 if seal is None:
                     return None, 0
                 return _Portion(seal.first, min(before, seal.last.next)), seal.count
@@ -178,7 +183,9 @@ class AuditService:
     def _of_video(self, filters: AuditFilters) -> Conditions:
         """All rows, or those of the one video that is looked for."""
         if filters.video_id is None:
-            return Conditions(self._provider)
+            query = Conditions(self._provider)
+            query.own("c")
+            return query
         return change_log.of_video(self._provider, filters.video_id)
 
     def _conditions(self, filters: AuditFilters) -> Conditions:
@@ -205,6 +212,7 @@ def _shown(found: list[Row]) -> list[Row]:
     return [
         {
             "number": int(row["number"]),
+            "owner": row["owner"],
             "at": canonical_time(row["at"]),
             "actor": row["actor"],
             "action": row["action"],

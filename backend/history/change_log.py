@@ -77,6 +77,7 @@ async def rows(
 def of_video(provider: Provider, video_id: str) -> Conditions:
     """The rows, called `c`, of one video."""
     query = Conditions(provider)
+    query.own("c")
     query.conditions += [f"c.kind = '{VIDEO}'", f"c.name = {query.bind(video_id)}"]
     return query
 

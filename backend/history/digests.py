@@ -1,8 +1,9 @@
 """The digest of each row of the change log, the same on both databases.
 
 A row in canonical form is a JSON array of texts and nulls: number, at, actor, action, request_id,
-kind, name, version, image hash. The time is RFC 3339 in milliseconds. The image enters by its
-SHA-256, which a row that has lost its image still has, so that pruning alters no digest.
+kind, name, version, image hash; and the owner, unless it is `default`. The time is RFC 3339 in
+milliseconds. The image enters by its SHA-256, which a row that has lost its image still has, so
+that pruning alters no digest.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from backend.core.caller import DEFAULT_OWNER
 from backend.engine import Provider
 from backend.history import change_log
 from backend.history.change_log import Position, Row
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 DIGEST_BYTES = 32
 
+_OWNER = "owner"
 _TOLD = ("at", "actor", "action", "request_id", "kind", "name", "version")
 _SIZE = "length(CAST(c.image AS BLOB))", "octet_length(c.image)"
 _MOST_BYTES = 4 * 2**20
@@ -57,7 +60,11 @@ async def row_digests(
         found = await change_log.rows(
             client,
             query,
-            columns=[*(f"c.{name}" for name in _TOLD), "c.image_hash", size_of(provider)],
+            columns=[
+                *(f"c.{name}" for name in (_OWNER, *_TOLD)),
+                "c.image_hash",
+                size_of(provider),
+            ],
             since=since,
             before=before,
             limit=most,
@@ -137,6 +144,8 @@ def _image_hash(image: str | None, image_hash: str | None) -> str | None:
 def _digest(row: Row, image_hash: str | None) -> bytes:
     at = canonical_time(row["at"])
     texts = [at, *(_text(row[name]) for name in _TOLD[1:]), image_hash]
+    if row[_OWNER] != DEFAULT_OWNER:
+        texts.append(row[_OWNER])
     return sha256(orjson.dumps([str(row["position"].number), *texts])).digest()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from backend.core.caller import ALL_OWNERS, acting_for
 from backend.core.database import translated_errors
 from backend.engine import Provider, now
 from backend.history import change_log, followers, seals
@@ -46,11 +47,13 @@ class Pruning:
 
     @translated_errors
     async def by_number(self) -> int | None:
-        return await prune_by_number(self._client, self._provider, self._keep)
+        with acting_for(ALL_OWNERS):
+            return await prune_by_number(self._client, self._provider, self._keep)
 
     @translated_errors
     async def by_age(self) -> int | None:
-        return await prune_by_age(self._client, self._provider, self._keep)
+        with acting_for(ALL_OWNERS):
+            return await prune_by_age(self._client, self._provider, self._keep)
 
 
 async def prune_by_number(client: Prisma, provider: Provider, keep: Keep) -> int | None:
@@ -136,7 +139,8 @@ async def _pushed_out(
     rows = await client.query_raw(
         f"SELECT {xid} AS newer_xid, c.number AS newer_number, {older_xid} AS older_xid,"
         f" o.number AS older_number, {size_of(provider).replace('c.', 'o.')}"
-        " FROM change_log AS c JOIN change_log AS o ON o.kind = c.kind AND o.name = c.name"
+        " FROM change_log AS c JOIN change_log AS o"
+        " ON o.owner = c.owner AND o.kind = c.kind AND o.name = c.name"
         f" AND o.version = c.version - {versions}{query.where()} AND c.kind = '{VIDEO}'"
         " AND o.image IS NOT NULL",
         *query.args,

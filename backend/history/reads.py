@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from prisma.errors import PrismaError
 
-from backend.core.caller import actor
+from backend.core.caller import ALL_OWNERS, acting_for, actor, owner
 from backend.core.logs import request_id
 from backend.engine import now
 from backend.records import Conditions, DatabaseService
@@ -28,6 +29,7 @@ _WRITTEN_AT_ONCE = 100
 
 
 class _Read(NamedTuple):
+    owner: str
     at: object
     actor: str
     action: str
@@ -39,7 +41,8 @@ class ReadLog:
     def __init__(self, database: DatabaseService) -> None:
         self._database = database
         self._waiting: list[_Read] = []
-        self._lost = 0
+        self._lost: Counter[str] = Counter()
+        """How many, of each owner."""
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         database.before_disconnect(self.stop)
@@ -47,9 +50,9 @@ class ReadLog:
     def note(self, path: str) -> None:
         """This path was read by the request that runs."""
         if len(self._waiting) >= MOST_WAITING:
-            self._lost += 1
+            self._lost[owner.get()] += 1
             return
-        self._waiting.append(_Read(now(), actor.get(), READ, request_id.get(), path))
+        self._waiting.append(_Read(owner.get(), now(), actor.get(), READ, request_id.get(), path))
         if self._timer is None and self._task is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_DELAY_SECONDS, self._write_soon)
@@ -71,11 +74,11 @@ class ReadLog:
     async def _write_all(self) -> None:
         try:
             while self._waiting or self._lost:
-                reads, lost = self._waiting[:_WRITTEN_AT_ONCE], 0
-                if self._lost:
-                    lost, self._lost = self._lost, 0
+                reads = self._waiting[:_WRITTEN_AT_ONCE]
+                for of, lost in self._lost.items():
                     logger.warning("%d reads are not in the change log: too many at once", lost)
-                    reads = [*reads, _Read(now(), actor.get(), "lost", None, f"{lost} reads")]
+                    reads.append(_Read(of, now(), actor.get(), "lost", None, f"{lost} reads"))
+                self._lost.clear()
                 del self._waiting[:_WRITTEN_AT_ONCE]
                 await self._write(reads)
         finally:
@@ -87,9 +90,11 @@ class ReadLog:
             f"({', '.join(query.bind(value) for value in read)}, '{READ}')" for read in reads
         )
         try:
-            await self._database.client.execute_raw(
-                f"INSERT INTO change_log (at, actor, action, request_id, name, kind) VALUES {rows}",
-                *query.args,
-            )
+            with acting_for(ALL_OWNERS):  # they are several owners'
+                await self._database.client.execute_raw(
+                    "INSERT INTO change_log (owner, at, actor, action, request_id, name, kind)"
+                    f" VALUES {rows}",
+                    *query.args,
+                )
         except PrismaError as error:
             logger.warning("%d reads are not in the change log: %s", len(reads), error)

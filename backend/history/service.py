@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backend.core.database import translated_errors
+from backend.core.owners import owned
 from backend.core.threads import in_thread
 from backend.history import change_log
 from backend.history.change_log import VIDEO, Position, Row
@@ -26,7 +27,8 @@ _MOST_LOOKED_AT = 10_000
 _DELETION = ("c.name", "c.version", "c.at", "c.actor", "c.image IS NOT NULL AS kept")
 # What a version said is kept by the row that follows it.
 _VERSION = ("c.version", "c.at", "c.action", "c.actor", "c.request_id",
-            "EXISTS (SELECT 1 FROM change_log AS l WHERE l.kind = c.kind AND l.name = c.name"
+            "EXISTS (SELECT 1 FROM change_log AS l"
+            f" WHERE {owned('l')} AND l.kind = c.kind AND l.name = c.name"
             " AND l.version = c.version + 1 AND l.image IS NOT NULL) AS kept")  # fmt: skip
 
 
@@ -131,10 +133,11 @@ class HistoryService:
 
     async def _deletions(self, before: Position | None) -> list[Row]:
         query = Conditions(self._database.provider)
+        query.own("c")
         query.conditions.append(f"c.action = 'delete' AND c.kind = '{VIDEO}'")
         later = (
-            "NOT EXISTS (SELECT 1 FROM change_log AS l WHERE l.kind = c.kind AND l.name = c.name"
-            " AND l.version > c.version) AS is_last"
+            f"NOT EXISTS (SELECT 1 FROM change_log AS l WHERE {owned('l')} AND l.kind = c.kind"
+            " AND l.name = c.name AND l.version > c.version) AS is_last"
         )
         return await change_log.rows(
             self._client,

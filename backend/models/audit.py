@@ -11,6 +11,7 @@ class Change(BaseModel):
     """One row of the change log."""
 
     number: int = Field(description="Of the row; later ones are higher.", examples=[1042])
+    owner: str = Field(description="Whose it is.", examples=["default"])
     at: Timestamp
     actor: str | None = Field(
         description="Who did it; null: a program that writes to the database by itself.",

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from prisma.errors import DataError
 
+from backend.core.caller import owner
+from backend.core.owners import found_owned
+
 if TYPE_CHECKING:
     from prisma import Prisma
 
@@ -152,7 +155,7 @@ class BatchedCreates(_BatchedWrites[Mapping[str, Any], None]):
     def create(self, row: Mapping[str, Any]) -> asyncio.Future[None]:
         """Raises what `create` of the client raises."""
         row = {name: value for name, value in row.items() if value is not None}
-        return self._add(tuple(row), row)
+        return self._add((owner.get(), *row), row)
 
     def _batch_size(self, waiting: int) -> int:
         # A power of two: a plan for each number of rows would push out others.
@@ -196,11 +199,11 @@ def _update() -> str:
                 AS new("id", "read", {", ".join(names)})
         ), free AS (
             SELECT "id" FROM new JOIN "video_analysis" AS v USING ("id")
-            WHERE v."version" = new."read"
+            WHERE {found_owned("v")} AND v."version" = new."read"
             FOR UPDATE OF v SKIP LOCKED
         )
         UPDATE "video_analysis" AS v SET {", ".join(changes)}
-        FROM free JOIN new USING ("id") WHERE v."id" = free."id"
+        FROM free JOIN new USING ("id") WHERE {found_owned("v")} AND v."id" = free."id"
         RETURNING v."id"
     """
 
@@ -220,7 +223,7 @@ class BatchedUpdates(_BatchedWrites[DescriptionUpdate, bool | None]):
     async def update(self, update: DescriptionUpdate) -> bool:
         """Whether there was such a record, and is changed. Raises what `update_many` of the client
         raises."""
-        done = await self._add(None, update)
+        done = await self._add(owner.get(), update)
         return await self._update(update) if done is None else done
 
     async def _update(self, update: DescriptionUpdate) -> bool:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.core.caller import ALL_OWNERS, owner
+from backend.core.owners import owned
 from backend.engine import Provider
 from backend.records.filters import Filters
 
@@ -22,6 +24,11 @@ class Conditions:
         """The placeholder of one more argument. SQLite binds by order, so bind in that order."""
         self.args.append(value)
         return "?" if self.provider == "sqlite" else f"${len(self.args)}"
+
+    def own(self, *tables: str) -> None:
+        """Of these tables, or of what they are called, the rows of whom is acted for alone."""
+        if owner.get() != ALL_OWNERS:
+            self.conditions += [owned(table) for table in tables]
 
     def holds(self, text: str, part: Any) -> str:
         """Whether a text contains another, exactly. LIKE would know wildcards and no case."""
@@ -54,7 +61,7 @@ class Conditions:
 
     def _related(self, name: str, item: str, each_by_itself: bool) -> str:
         table, column = RELATION_TABLES[name]
-        rows = f"FROM {table} AS r WHERE r.{column} = {self.bind(item)}"
+        rows = f"FROM {table} AS r WHERE {owned('r')} AND r.{column} = {self.bind(item)}"
         if each_by_itself:
             # OFFSET: or PostgreSQL might read all that have the name, to join them.
             end = " OFFSET 0" if self.provider == "postgresql" else ""
@@ -81,7 +88,7 @@ class Conditions:
             return source
         self.add(others)
         join = "CROSS JOIN" if self.provider == "sqlite" else "JOIN"  # CROSS: `source` comes first
-        return f"{source} {join} video_analysis AS v ON v.video_id = d.video_id"
+        return f"{source} {join} video_analysis AS v ON {owned('v')} AND v.video_id = d.video_id"
 
     def where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
@@ -109,14 +116,17 @@ def count(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     driving = filters.relation()
     if driving is None:
         source = "video_analysis AS v"
+        query.own("v")
         query.add(filters)
     else:
         table, column = RELATION_TABLES[driving[0]]
         source = f"{table} AS d"
+        query.own("d")
         query.conditions.append(f"d.{column} = {query.bind(driving[1])}")
         query.add(filters, skip=driving, each_by_itself=True)
-        if len(query.conditions) > 1:
+        if len(query.conditions) > 2:
             source += " CROSS JOIN video_analysis AS v"
+            query.own("v")
             query.conditions.append("v.id = d.analysis_id")
     source += query.where()
     return f"SELECT count(*) AS found FROM {source}", query.args

@@ -154,12 +154,14 @@ def _statement(
     direction = "DESC" if order.startswith("-") else "ASC"
     query = Conditions(provider)
     source, key, id_ = "video_analysis AS v", f"v.{order.removeprefix('-')}", "v.id"
+    query.own("v")
     driving = filters.relation() if order.endswith("created_at") else None
     if driving:
         # The relation's own index has its videos in this order. CROSS: SQLite keeps the order.
         table, column = RELATION_TABLES[driving[0]]
         source = f"{table} AS d CROSS JOIN video_analysis AS v"
         key, id_ = "d.created_at", "d.analysis_id"
+        query.own("d")
         query.conditions += ["v.id = d.analysis_id", f"d.{column} = {query.bind(driving[1])}"]
     bound = f"{order.removeprefix('-').partition('_')[0]}_{'to' if direction == 'DESC' else 'from'}"
     query.add(

@@ -22,6 +22,7 @@ async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) ->
     query = Conditions(reader.provider)
     collation = "" if reader.provider == "sqlite" else ' COLLATE "C"'
     having = ""
+    query.own("t")
     if cursor is not None:
         count, name = _decode(cursor, purpose)
         having = (
@@ -29,8 +30,8 @@ async def page(reader: Reader, kind: Kind, *, limit: int, cursor: str | None) ->
             f" AND {kind.name_column}{collation} > {query.bind(name)})"
         )
     rows: Any = await reader.client.query_raw(
-        f"SELECT {kind.name_column} AS name, count(*) AS count FROM {kind.table}"
-        f" GROUP BY {kind.name_column}{having}"
+        f"SELECT {kind.name_column} AS name, count(*) AS count"
+        f" FROM {kind.table} AS t{query.where()} GROUP BY {kind.name_column}{having}"
         f" ORDER BY count(*) DESC, {kind.name_column}{collation} LIMIT {limit + 1}",
         *query.args,
     )

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from backend.core.caller import ALL_OWNERS, acting_for, owner
+from backend.core.owners import OWNER
 from backend.engine import Provider, now
 from backend.records.errors import KeyReused, StillRunning
 from backend.records.filter_sql import Conditions
@@ -66,7 +68,7 @@ class Outcomes:
         self._client = client
         self._provider: Provider = provider
         self._kept = kept
-        self._running: dict[tuple[str, str], _Turns] = {}
+        self._running: dict[tuple[str, str, str], _Turns] = {}
         self._pruned = monotonic()
 
     async def run(self, once: Once, work: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
@@ -95,7 +97,7 @@ class Outcomes:
     @asynccontextmanager
     async def _alone(self, once: Once) -> AsyncIterator[None]:
         """No other request of this process with this key runs meanwhile. Raises StillRunning."""
-        name = (once.caller, once.key)
+        name = (owner.get(), once.caller, once.key)
         turns = self._running.setdefault(name, _Turns(asyncio.Lock()))
         turns.number += 1
         try:
@@ -116,6 +118,7 @@ class Outcomes:
         """The outcome of the request with this key, as `[outcome]`; None: there was none. Raises
         KeyReused where it asked for something else."""
         query = Conditions(self._provider)
+        query.own("idempotency_key")
         query.conditions += [
             f"caller = {query.bind(once.caller)}",
             f"key = {query.bind(once.key)}",
@@ -145,8 +148,8 @@ class Outcomes:
             )
         ]
         stored = await client.execute_raw(
-            "INSERT INTO idempotency_key (caller, key, fingerprint, outcome, at)"
-            f" VALUES ({', '.join(values)}) ON CONFLICT (caller, key) DO UPDATE SET"
+            "INSERT INTO idempotency_key (owner, caller, key, fingerprint, outcome, at)"
+            f" VALUES ({OWNER}, {', '.join(values)}) ON CONFLICT (owner, caller, key) DO UPDATE SET"
             " fingerprint = excluded.fingerprint, outcome = excluded.outcome, at = excluded.at"
             f" WHERE idempotency_key.at <= {query.bind(self._oldest())}",
             *query.args,
@@ -161,12 +164,14 @@ class Outcomes:
             return
         self._pruned = monotonic()
         query = Conditions(self._provider)
-        await self._client.execute_raw(
-            "DELETE FROM idempotency_key WHERE (caller, key) IN (SELECT caller, key FROM"
-            f" idempotency_key WHERE at <= {query.bind(self._oldest())} ORDER BY at"
-            f" LIMIT {_PRUNED_AT_ONCE})",
-            *query.args,
-        )
+        with acting_for(ALL_OWNERS):
+            await self._client.execute_raw(
+                "DELETE FROM idempotency_key WHERE (owner, caller, key) IN"
+                " (SELECT owner, caller, key"
+                f" FROM idempotency_key WHERE at <= {query.bind(self._oldest())} ORDER BY at"
+                f" LIMIT {_PRUNED_AT_ONCE})",
+                *query.args,
+            )
 
     def _oldest(self) -> datetime:
         return now() - self._kept

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from backend.core.caller import ALL_OWNERS, acting_for, owner
+from backend.core.owners import found_owned
 from backend.engine import JsonRecords, Provider
 from backend.records.record import JSON_FORM, VERSION_FORM, RecordJson
 
@@ -19,28 +21,31 @@ if TYPE_CHECKING:
 # tags, people and segments cost several times as much, and one text of JSON would be parsed without
 # a pause. Times as text, because JSON has 15 digits of a number from SQLite, and no ".0" from
 # PostgreSQL.
+_OWN = found_owned("r")
 RELATED: dict[Provider, str] = {
-    "sqlite": """
+    "sqlite": f"""
         SELECT group_concat(json_array(
             v.value,
             json((SELECT json_group_array(tag_name) FROM (
-                SELECT tag_name FROM video_tag WHERE analysis_id = v.value ORDER BY position))),
+                SELECT tag_name FROM video_tag AS r WHERE {_OWN} AND analysis_id = v.value
+                ORDER BY position))),
             json((SELECT json_group_array(person_name) FROM (
-                SELECT person_name FROM video_person WHERE analysis_id = v.value
+                SELECT person_name FROM video_person AS r WHERE {_OWN} AND analysis_id = v.value
                 ORDER BY position))),
             json((SELECT json_group_array(json_array(quote("start"), quote("end"), text)) FROM (
-                SELECT "start", "end", text FROM segment WHERE analysis_id = v.value
-                ORDER BY position)))
+                SELECT "start", "end", text FROM segment AS r
+                WHERE {_OWN} AND analysis_id = v.value ORDER BY position)))
         ), char(30)) AS related FROM json_each(?) AS v
     """,
-    "postgresql": """
+    "postgresql": f"""
         SELECT string_agg(json_build_array(
             v.id,
-            (SELECT json_agg(tag_name ORDER BY position) FROM video_tag WHERE analysis_id = v.id),
-            (SELECT json_agg(person_name ORDER BY position) FROM video_person
-                WHERE analysis_id = v.id),
+            (SELECT json_agg(tag_name ORDER BY position) FROM video_tag AS r
+                WHERE {_OWN} AND analysis_id = v.id),
+            (SELECT json_agg(person_name ORDER BY position) FROM video_person AS r
+                WHERE {_OWN} AND analysis_id = v.id),
             (SELECT json_agg(json_build_array("start"::text, "end"::text, text) ORDER BY position)
-                FROM segment WHERE analysis_id = v.id)
+                FROM segment AS r WHERE {_OWN} AND analysis_id = v.id)
         )::text, chr(30)) AS related FROM json_array_elements_text($1::json) AS v(id)
     """,
 }
@@ -81,13 +86,21 @@ class Reader:
         self.rows = JsonRecords(client, VideoAnalysis, JSON_FORM)
         self._versions = JsonRecords(client, VideoAnalysis, VERSION_FORM)
 
+    async def owners(self) -> list[str]:
+        """Who has records."""
+        with acting_for(ALL_OWNERS):
+            rows: Any = await self.client.query_raw(
+                "SELECT DISTINCT owner FROM video_analysis ORDER BY owner"
+            )
+        return [row["owner"] for row in rows]
+
     async def find(self, video_id: str) -> RecordJson | None:
-        row = await self.rows.find_unique({"videoId": video_id})
+        row = await self.rows.find_unique(_key(video_id))
         return None if row is None else (await self.answers([row]))[0]
 
     async def version(self, video_id: str) -> int | None:
         """Of the record; None: there is none."""
-        found = await self._versions.find_unique({"videoId": video_id})
+        found = await self._versions.find_unique(_key(video_id))
         return None if found is None else int(found["version"])
 
     async def by_video_ids(self, video_ids: Iterable[str]) -> tuple[dict[str, RecordJson], int]:
@@ -137,3 +150,7 @@ class Reader:
                     for start, end, text in segments or ()
                 ]
         return rows
+
+
+def _key(video_id: str) -> dict[str, Any]:
+    return {"owner_videoId": {"owner": owner.get(), "videoId": video_id}}

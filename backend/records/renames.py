@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
-from backend.core.caller import actor
+from backend.core.caller import actor, owner
 from backend.core.logs import request_id
+from backend.core.owners import OWNER, owned
 from backend.engine import Provider, now
 from backend.records.errors import NameExists, NameNotFound
 from backend.records.filter_sql import Conditions
@@ -120,8 +121,8 @@ async def _log(
         if provider == "postgresql":
             values[0] += "::timestamp"
         await transaction.execute_raw(
-            "INSERT INTO change_log (at, actor, action, request_id, kind, name, image)"
-            f" VALUES ({', '.join(values)})",
+            "INSERT INTO change_log (owner, at, actor, action, request_id, kind, name, image)"
+            f" VALUES ({OWNER}, {', '.join(values)})",
             *query.args,
         )
 
@@ -132,12 +133,13 @@ async def last_renamed_to(
     """What those of the names became that were renamed or merged when they last went, by whatever
     process; those that have gone since that time, if one is given."""
     query = Conditions(provider)
+    query.own("c")
     query.conditions.append(f"kind = {query.bind(kind.noun)}")
     query.conditions.append(f"name IN ({', '.join(query.bind(name) for name in names)})")
     if since is not None:
         query.conditions.append(f"at >= {query.bind(since)}")
     rows: Any = await client.query_raw(
-        f"SELECT name, image FROM change_log{query.where()} ORDER BY number", *query.args
+        f"SELECT name, image FROM change_log AS c{query.where()} ORDER BY number", *query.args
     )
     last = {row["name"]: orjson.loads(row["image"])["to"] for row in rows}
     return {name: new for name, new in last.items() if new is not None}
@@ -147,14 +149,14 @@ async def _lock(transaction: Prisma, kind: Kind, old: Sequence[str], new: str | 
     """The videos first, as whoever changes a video does; then the names, so that no other video is
     given them from then on. Who waits for a name finds it gone (ForeignKeyViolationError)."""
     await transaction.query_first(
-        "SELECT count(*) FROM (SELECT 1 FROM video_analysis WHERE id IN"
-        f" (SELECT analysis_id FROM {kind.table} WHERE {kind.name_column} = ANY ($1::text[]))"
-        " ORDER BY id FOR UPDATE) AS locked",
+        f"SELECT count(*) FROM (SELECT 1 FROM video_analysis AS v WHERE {owned('v')} AND id IN"
+        f" (SELECT analysis_id FROM {kind.table} AS t WHERE {owned('t')}"
+        f" AND {kind.name_column} = ANY ($1::text[])) ORDER BY id FOR UPDATE) AS locked",
         old,
     )
     await transaction.query_first(
-        f"SELECT count(*) FROM (SELECT 1 FROM {kind.names} WHERE name = ANY ($1::text[])"
-        " ORDER BY name FOR UPDATE) AS locked",
+        f"SELECT count(*) FROM (SELECT 1 FROM {kind.names} AS n WHERE {owned('n')}"
+        " AND name = ANY ($1::text[]) ORDER BY name FOR UPDATE) AS locked",
         old if new is None else [*old, new],
     )
 
@@ -163,7 +165,7 @@ async def _mark_videos(
     transaction: Prisma, provider: Provider, kind: Kind, old: Sequence[str]
 ) -> None:
     """As changed: whoever has read one of them before cannot write it."""
-    where: Any = {kind.field: {"some": {kind.column: {"in": old}}}}
+    where: Any = {kind.field: {"some": {"owner": owner.get(), kind.column: {"in": old}}}}
     last = await transaction.videoanalysis.find_first(where=where, order={"updatedAt": "desc"})
     assert last is not None
     moment = max(now(), last.updatedAt + timedelta(milliseconds=1))
@@ -172,8 +174,9 @@ async def _mark_videos(
     note = written_in_sql(query, "update")
     await transaction.execute_raw(
         f"UPDATE video_analysis SET written = {note}, version = version + 1,"
-        f" search_terms = '{ENTRY_TO_MAKE}', updated_at = {query.bind(moment)} WHERE id IN"
-        f" (SELECT analysis_id FROM {kind.table} WHERE {kind.name_column} IN"
+        f" search_terms = '{ENTRY_TO_MAKE}', updated_at = {query.bind(moment)}"
+        f" WHERE {owned('video_analysis')} AND id IN (SELECT analysis_id FROM {kind.table} AS t"
+        f" WHERE {owned('t')} AND {kind.name_column} IN"
         f" ({', '.join(query.bind(name) for name in old)}))",
         *query.args,
     )
@@ -186,11 +189,13 @@ async def _put_in_place(
     sign = "?" if provider == "sqlite" else "$"
     names = ", ".join(f"{sign}{number}" for number in range(1, len(old) + 2))
     await transaction.execute_raw(
-        f"INSERT INTO {kind.names} (name) VALUES ({sign}1) ON CONFLICT DO NOTHING", new
+        f"INSERT INTO {kind.names} (owner, name) VALUES ({OWNER}, {sign}1) ON CONFLICT DO NOTHING",
+        new,
     )
     await transaction.execute_raw(
-        f"DELETE FROM {kind.table} WHERE {kind.name_column} IN ({names}) AND EXISTS ("
-        f"SELECT 1 FROM {kind.table} AS other WHERE other.analysis_id = {kind.table}.analysis_id"
+        f"DELETE FROM {kind.table} WHERE {owned(kind.table)} AND {kind.name_column} IN ({names})"
+        f" AND EXISTS (SELECT 1 FROM {kind.table} AS other"
+        f" WHERE {owned('other')} AND other.analysis_id = {kind.table}.analysis_id"
         f" AND other.{kind.name_column} IN ({names}) AND (other.position, other.{kind.name_column})"
         f" < ({kind.table}.position, {kind.table}.{kind.name_column}))",
         *old,
@@ -202,6 +207,7 @@ async def _put_in_place(
 
 
 class _Renamed(NamedTuple):
+    owner: str
     at: float
     field: NameField
     old: frozenset[str]
@@ -213,32 +219,33 @@ class Renames:
     write the new one."""
 
     def __init__(self) -> None:
-        self._running: set[tuple[Replacement, asyncio.Future[None]]] = set()
+        self._running: set[tuple[str, Replacement, asyncio.Future[None]]] = set()
         self._recent: deque[_Renamed] = deque(maxlen=_MOST_REMEMBERED)
 
     @asynccontextmanager
     async def running(self, replacement: Replacement) -> AsyncIterator[None]:
         """While this is under way. Where it fails, the names stay."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (replacement, ended)
+        entry = (owner.get(), replacement, ended)
         self._running.add(entry)
         try:
             yield
             if replacement.new is not None:
-                self._recent.append(
-                    _Renamed(monotonic(), replacement.kind.field, replacement.old, replacement.new)
-                )
+                said = (replacement.kind.field, replacement.old, replacement.new)
+                self._recent.append(_Renamed(owner.get(), monotonic(), *said))
         finally:
             self._running.discard(entry)
             ended.set_result(None)
 
     async def current(self, field: NameField, names: Iterable[str], since: float) -> list[str]:
         """The names, those anew that were renamed after `since` (monotonic)."""
-        found = list(names)
-        for replacement, ended in list(self._running):
-            if replacement.kind.field == field and not replacement.old.isdisjoint(found):
+        found, own = list(names), owner.get()
+        for of, replacement, ended in list(self._running):
+            if (of, replacement.kind.field) != (own, field):
+                continue
+            if not replacement.old.isdisjoint(found):
                 await asyncio.shield(ended)
         for renamed in self._recent:
-            if renamed.at >= since and renamed.field == field:
+            if renamed.at >= since and (renamed.owner, renamed.field) == (own, field):
                 found = [renamed.new if name in renamed.old else name for name in found]
         return list(dict.fromkeys(found))

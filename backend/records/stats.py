@@ -61,6 +61,7 @@ async def stats(client: Prisma, provider: Provider, filters: Filters) -> Stats:
 
 def _totals(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     query = Conditions(provider)
+    query.own("v")
     query.add(filters)
     length = "length(v.description)"
     counts = ", ".join(f"count(v.{column}) AS {column}" for column in _COLUMNS)
@@ -75,6 +76,7 @@ def _totals(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
 
 def _days(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     query = Conditions(provider)
+    query.own("v")
     query.add(filters)
     day = (
         "substr(v.created_at, 1, 10)"
@@ -88,6 +90,7 @@ def _days(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
 
 def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     query = Conditions(provider)
+    query.own("v")
     query.add(filters)
     source, found = "video_analysis AS v", ""
     if filters:  # found once; without filters, each has an index that is counted by itself
@@ -97,6 +100,8 @@ def _top_places(provider: Provider, filters: Filters) -> tuple[str, list[Any]]:
     tops = []
     for name, column in _PLACES.items():
         known = Conditions(provider, conditions=[f"v.{column} IS NOT NULL"])
+        if not filters:
+            known.own("v")
         sql, _ = _grouped(provider, f"v.{column}", source, known)
         tops.append(f"SELECT '{name}' AS top, t.name, t.count FROM ({sql}) AS t")
     return found + " UNION ALL ".join(tops), query.args
@@ -106,8 +111,10 @@ def _top_related(
     provider: Provider, filters: Filters, table: str, column: str
 ) -> tuple[str, list[Any]]:
     query = Conditions(provider)
+    query.own("t")
     source = f"{table} AS t"
     if filters:
+        query.own("v")
         source += " JOIN video_analysis AS v ON v.id = t.analysis_id"
         query.add(filters)
     return _grouped(provider, f"t.{column}", source, query)
@@ -125,8 +132,10 @@ def _grouped(
 
 def _having(provider: Provider, filters: Filters, table: str) -> tuple[str, list[Any]]:
     query = Conditions(provider)
+    query.own("t")
     source = f"{table} AS t"
     if filters:
+        query.own("v")
         source += " JOIN video_analysis AS v ON v.id = t.analysis_id"
         query.add(filters)
     videos = f"{source}{query.where()}"

@@ -13,6 +13,7 @@ import orjson
 
 from backend.core.caller import actor
 from backend.core.logs import request_id
+from backend.core.owners import owned
 from backend.engine import Provider
 from backend.records.filter_sql import Conditions
 
@@ -49,8 +50,8 @@ async def last_version(client: Prisma, provider: Provider, video_id: str) -> int
     """The last that the change log knows; 0: none."""
     query = Conditions(provider)
     row: Any = await client.query_first(
-        "SELECT coalesce(max(version), 0) AS version FROM change_log"
-        f" WHERE kind = 'video' AND name = {query.bind(video_id)}",
+        "SELECT coalesce(max(version), 0) AS version FROM change_log AS c"
+        f" WHERE {owned('c')} AND kind = 'video' AND name = {query.bind(video_id)}",
         *query.args,
     )
     return int(row["version"])
@@ -63,7 +64,7 @@ async def delete_version(
     if provider == "postgresql":
         query = Conditions(provider)
         note = query.bind(orjson.dumps([None, "delete", actor.get(), request_id.get()]).decode())
-        condition = f"v.video_id = {query.bind(video_id)}"
+        condition = f"{owned('v')} AND v.video_id = {query.bind(video_id)}"
         if version is not None:
             condition += f" AND v.version = {query.bind(version)}"
         # For this transaction, which is the statement.
@@ -77,6 +78,7 @@ async def delete_version(
     told, deleting = Conditions(provider), Conditions(provider)
     note = written_in_sql(told, "delete")
     for each in (told, deleting):
+        each.own("video_analysis")
         each.conditions.append(f"video_id = {each.bind(video_id)}")
         if version is not None:
             each.conditions.append(f"version = {each.bind(version)}")

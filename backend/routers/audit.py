@@ -56,6 +56,7 @@ _EXAMPLE = "".join(
     for line in (
         {
             "number": 1042,
+            "owner": "default",
             "at": "2026-03-01T09:30:00.125Z",
             "actor": "anonymous",
             "action": "update",

@@ -109,8 +109,11 @@ async def apply_some(client: Prisma, sql: ModuleType) -> bool:
     """Apply the first entries of the queue; whether there are more. `sql`: sqlite.py or
     postgresql.py."""
     while True:
-        [row] = await fetch(client, sql.CLAIM)
-        claim = Claim(*row)
+        rows = await fetch(client, sql.CLAIM)
+        if not rows:
+            await client.execute_raw(sql.BEGIN_INDEX)
+            continue
+        claim = Claim(*rows[0])
         if claim.claim is None or claim.changed is None:
             return False
         if len(claim.changed) > WORTH_A_THREAD:

@@ -5,7 +5,7 @@ transaction. The index applies many entries at a time, which costs a fraction of
 itself: beside the requests, after some writes or when nothing more is written, and before a search
 is answered, so that it finds what was written before it. Entries are applied and removed by one
 transaction; a process that dies on the way leaves both as they were. Where a write has marked a
-record's entry as one to be made anew, that is done first.
+record's entry as one to be made anew, that is done first. Each owner has an index of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import logging
 from types import ModuleType
 from typing import Any
 
+from backend.core.caller import ALL_OWNERS, acting_for, owner
 from backend.records import Reader
 from backend.search.changes import apply_some
 from backend.search.entries import make_marked_entries
@@ -27,8 +28,58 @@ IDLE_SECONDS = 0.5
 sqlite.py)."""
 
 
+_MOST_IDLE = 256
+_WAITING = "SELECT DISTINCT owner FROM search_queue LIMIT 1000"
+_TOTALS = """
+    SELECT (SELECT count(*) FROM search_queue)
+        + (SELECT count(*) FROM video_analysis WHERE search_terms = '') AS waiting,
+        (SELECT coalesce(sum(documents), 0) FROM search_total) AS documents,
+        (SELECT count(*) FROM video_analysis) AS records
+"""
+
+
+class Indexers:
+    """The index of each owner. `sql` is the module of the reader's database: sqlite.py or
+    postgresql.py."""
+
+    def __init__(self, reader: Reader, sql: ModuleType) -> None:
+        self._reader = reader
+        self._sql = sql
+        self._each: dict[str, Indexer] = {}
+
+    def own(self) -> Indexer:
+        """Of the owner who is acted for."""
+        name = owner.get()
+        found = self._each.get(name)
+        if found is None:
+            if len(self._each) >= _MOST_IDLE:
+                self._each = {of: one for of, one in self._each.items() if one.is_busy}
+            found = self._each[name] = Indexer(self._reader, self._sql)
+        return found
+
+    def record_written(self) -> None:
+        """A record of this owner was written, or may have been."""
+        self.own().record_written()
+
+    async def is_behind(self) -> bool:
+        """Whether there are fewer entries than records, those counted that are still in the queue.
+        What others left there is applied soon."""
+        client = self._reader.client
+        with acting_for(ALL_OWNERS):
+            waiting: Any = await client.query_raw(_WAITING)
+            totals: Any = await client.query_first(_TOTALS)
+        for row in waiting:
+            with acting_for(row["owner"]):
+                self.record_written()
+        return int(totals["documents"]) + int(totals["waiting"]) < int(totals["records"])
+
+    async def stop(self) -> None:
+        for one in self._each.values():
+            await one.stop()
+
+
 class Indexer:
-    """`sql` is the module of the reader's database: sqlite.py or postgresql.py."""
+    """Of one owner. What it does later is done for the owner for whom it was called."""
 
     def __init__(self, reader: Reader, sql: ModuleType) -> None:
         self._reader = reader
@@ -53,13 +104,10 @@ class Indexer:
             # Shared with others, who want it still when this caller has left.
             await asyncio.shield(self._apply_soon())
 
-    async def is_behind(self) -> bool:
-        """Whether there are fewer entries than records, those counted that are still in the queue.
-        What others left there is applied soon."""
-        waiting = await self.pending()
-        self.record_written()
-        totals: Any = await self._client.query_first('SELECT "documents" FROM "search_total"')
-        return int(totals["documents"]) + waiting < await self._client.videoanalysis.count()
+    @property
+    def is_busy(self) -> bool:
+        tasks = (self._settling, self._running, self._next, self._merging)
+        return self._timer is not None or any(task and not task.done() for task in tasks)
 
     def record_written(self) -> None:
         """A record was written, or may have been."""

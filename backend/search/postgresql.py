@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from backend.core.owners import OWNER, found_owned, owned
 from backend.records import Conditions, Filters
 from backend.search.changes import Blocks, Change, Merged
 
@@ -14,15 +15,14 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 _PENDING = (
-    'FROM "search_queue" WHERE "xid" >= (SELECT CASE'
+    f'FROM "search_queue" AS q WHERE {owned("q")} AND "xid" >= coalesce((SELECT CASE'
     ' WHEN "applied_before" <= pg_snapshot_xmin(pg_current_snapshot()) THEN "applied_before"'
-    """ ELSE '0'::xid8 END"""
-    ' FROM "search_total")'
+    f""" ELSE '0'::xid8 END FROM "search_total" AS t WHERE {owned("t")}), '0'::xid8)"""
 )
 """The entries of the queue that are not applied yet. They are looked for from where the last
 applying ended: before that is nothing but what it removed, which PostgreSQL vacuums much later."""
 
-_MARKED = """FROM "video_analysis" WHERE "search_terms" = ''"""
+_MARKED = f"""FROM "video_analysis" AS v WHERE {owned("v")} AND "search_terms" = ''"""
 
 PENDING = f'SELECT (SELECT count(*) {_PENDING}) + (SELECT count(*) {_MARKED}) AS "pending"'
 """How many entries of the queue are not applied, and how many are first to be made."""
@@ -31,21 +31,23 @@ PENDING = f'SELECT (SELECT count(*) {_PENDING}) + (SELECT count(*) {_MARKED}) AS
 _ASKED = "ANY (ARRAY(SELECT unnest(string_to_array($1, ' '))))"
 
 OPENING = (
-    f'SELECT "documents", "length", EXISTS (SELECT 1 {_PENDING}) OR EXISTS (SELECT 1'
+    'SELECT coalesce(o."documents", 0) AS "documents", coalesce(o."length", 0) AS "length",'
+    f" EXISTS (SELECT 1 {_PENDING}) OR EXISTS (SELECT 1"
     f' {_MARKED}) AS "pending",'
     ' (SELECT json_object_agg(t."term", t."documents")::text FROM "search_term" AS t'
-    f' WHERE t."term" = {_ASKED} AND t."documents" > 0) AS "known"'
-    ' FROM "search_total"'
+    f' WHERE {owned("t")} AND t."term" = {_ASKED} AND t."documents" > 0) AS "known"'
+    f' FROM (SELECT 1) AS one LEFT JOIN "search_total" AS o ON {owned("o")}'
 )
 """The totals, FREQUENCIES (`known`, as JSON), and whether the index must catch up first."""
 
 FREQUENCIES = (
-    f'SELECT "term", "documents" FROM "search_term" WHERE "term" = {_ASKED} AND "documents" > 0'
+    f'SELECT "term", "documents" FROM "search_term" AS t WHERE {owned("t")}'
+    f' AND "term" = {_ASKED} AND "documents" > 0'
 )
 
 BEGINNINGS = (
-    'SELECT "term" FROM "search_term"'
-    ' WHERE "term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
+    f'SELECT "term" FROM "search_term" AS t WHERE {owned("t")}'
+    ' AND "term" >= $1::text COLLATE "C" AND "term" < $2::text COLLATE "C"'
     ' AND "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT $3'
 )
 """From, below, and how many."""
@@ -60,11 +62,14 @@ def bound(terms: Sequence[str]) -> str:
 
 # Each segment by itself (OFFSET 0): a join could read all that there are.
 POSTINGS = (
-    'SELECT "id", CASE WHEN $1 THEN "members" END, NULL FROM "search_segment"'
+    f'SELECT "id", CASE WHEN $1 THEN "members" END, NULL FROM "search_segment" AS s'
+    f" WHERE {owned('s')}"
     ' UNION ALL SELECT s."id", NULL, p."postings" FROM "search_segment" AS s'
-    ' CROSS JOIN LATERAL (SELECT "postings" FROM "search_postings" AS p WHERE p."segment" = s."id"'
+    ' CROSS JOIN LATERAL (SELECT "postings" FROM "search_postings" AS p'
+    f' WHERE {owned("p")} AND p."segment" = s."id"'
     ' AND p."bucket" = ANY (ARRAY(SELECT value::integer >> s."shift"'
     " FROM json_array_elements_text($2::json) AS k(value))) OFFSET 0) AS p"
+    f" WHERE {owned('s')}"
 )
 """Whether documents are wanted, and prefixes as JSON. Each segment, with its documents; and the
 blocks of these prefixes, with their segments."""
@@ -73,6 +78,7 @@ blocks of these prefixes, with their segments."""
 def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
     """The ids of the documents that the filters name, up to so many: one text, with commas."""
     query = Conditions("postgresql")
+    query.own("v", "d")
     query.add(filters)
     source = "video_analysis AS v JOIN search_document AS d ON d.video_id = v.video_id"
     found = f"SELECT d.id FROM {source}{query.where()} LIMIT {query.bind(most)}"
@@ -89,7 +95,8 @@ def documents(
     # Each by itself (OFFSET 0): a join could read all that there are.
     source = (
         f"{rows} CROSS JOIN LATERAL"
-        " (SELECT * FROM search_document WHERE id = k.value::bigint OFFSET 0) AS d"
+        f" (SELECT * FROM search_document AS d WHERE {owned('d')} AND id = k.value::bigint"
+        " OFFSET 0) AS d"
     )
     query.conditions.append(f'd.video_id COLLATE "C" > {query.bind(after)}')
     source = query.narrow(source, filters)
@@ -110,14 +117,14 @@ MAX_APPLIED_BYTES = 2_000_000
 """Of their texts, that one transaction applies."""
 
 # Each video is looked up by itself (OFFSET 0): a join could read all that there are.
-_OF_THE_VIDEO = """
+_OF_THE_VIDEO = f"""
     LEFT JOIN LATERAL (
         SELECT "id", "length", "terms" FROM "search_document" AS d
-        WHERE d."video_id" = w."video_id" OFFSET 0
+        WHERE {owned("d")} AND d."video_id" = w."video_id" OFFSET 0
     ) AS d ON true
     LEFT JOIN LATERAL (
         SELECT "search_terms" FROM "video_analysis" AS v
-        WHERE v."video_id" = w."video_id" AND v."search_terms" <> '' OFFSET 0
+        WHERE {owned("v")} AND v."video_id" = w."video_id" AND v."search_terms" <> '' OFFSET 0
     ) AS v ON true
 """
 
@@ -148,7 +155,7 @@ CLAIM = f"""
         (SELECT json_agg(
             json_build_array(w."video_id", d."id", d."length", d."terms", v."search_terms")
         ) FROM (SELECT DISTINCT "video_id" FROM claimed) AS w {_OF_THE_VIDEO})::text
-    FROM "search_total" AS t CROSS JOIN counted
+    FROM "search_total" AS t CROSS JOIN counted WHERE {owned("t")}
 """
 """One row: see changes.Claim. What is claimed are rows of the queue by their keys, as those of
 later transactions may come before those of earlier ones, and up to which transaction all are."""
@@ -156,52 +163,58 @@ later transactions may come before those of earlier ones, and up to which transa
 # One statement: no lock waits for a process that has been stopped between two. Of tables it locks
 # video_analysis first, as TRUNCATE does, and of rows that of search_total, from which all else is
 # read.
-_STORE = """
+_STORE = f"""
     WITH first AS (
-        SELECT 1 FROM "video_analysis" LIMIT 1
+        SELECT 1 FROM "video_analysis" AS v WHERE {owned("v")} LIMIT 1
     ), total AS (
-        UPDATE "search_total" SET
+        UPDATE "search_total" AS t SET
             "version" = CASE WHEN "version" = $1 THEN "version" + 1 END,
             "documents" = "documents" + $2, "length" = "length" + $3,
             "last_document" = $4, "last_segment" = "last_segment" + 1,
             "applied_before" = ($5::json ->> 0)::xid8
+        WHERE {owned("t")}
         RETURNING "last_segment"
     ), removed AS (
-        DELETE FROM "search_document" WHERE "id" = ANY (ARRAY(
+        DELETE FROM "search_document" AS d WHERE {owned("d")} AND "id" = ANY (ARRAY(
             SELECT value::bigint
             FROM total CROSS JOIN json_array_elements_text($6::json) AS k(value)
         ))
     ), written AS (
-        INSERT INTO "search_document" ("id", "video_id", "length", "terms", "facets")
-        SELECT (value ->> 0)::bigint, value ->> 1, (value ->> 2)::integer, value ->> 3, value ->> 4
+        INSERT INTO "search_document" ("owner", "id", "video_id", "length", "terms", "facets")
+        SELECT {OWNER}, (value ->> 0)::bigint, value ->> 1, (value ->> 2)::integer, value ->> 3,
+            value ->> 4
         FROM total CROSS JOIN json_array_elements($7::json) AS k(value)
-        ON CONFLICT ("video_id") DO UPDATE SET "id" = excluded."id",
+        ON CONFLICT ("owner", "video_id") DO UPDATE SET "id" = excluded."id",
             "length" = excluded."length", "terms" = excluded."terms", "facets" = excluded."facets"
     ), counted AS (
-        INSERT INTO "search_term" ("term", "documents")
-        SELECT key, value::integer FROM total CROSS JOIN json_each_text($8::json)
-        ON CONFLICT ("term")
+        INSERT INTO "search_term" ("owner", "term", "documents")
+        SELECT {OWNER}, key, value::integer FROM total CROSS JOIN json_each_text($8::json)
+        ON CONFLICT ("owner", "term")
         DO UPDATE SET "documents" = "search_term"."documents" + excluded."documents"
     ), segment AS (
-        INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")
-        SELECT "last_segment", $9::integer, $10::integer, $11::integer, $12::bytea
+        INSERT INTO "search_segment"
+            ("owner", "id", "documents", "postings", "shift", "members")
+        SELECT {OWNER}, "last_segment", $9::integer, $10::integer, $11::integer, $12::bytea
         FROM total WHERE $9::integer > 0
     ), stored AS (
-        INSERT INTO "search_postings" ("segment", "bucket", "postings")
-        SELECT "last_segment", (value ->> 0)::integer,
+        INSERT INTO "search_postings" ("owner", "segment", "bucket", "postings")
+        SELECT {OWNER}, "last_segment", (value ->> 0)::integer,
             substr($13::bytea, (value ->> 1)::integer, (value ->> 2)::integer)
         FROM total CROSS JOIN json_array_elements($14::json) AS k(value)
     ), taken AS (
-        DELETE FROM "search_queue" WHERE ctid = ANY (ARRAY(
+        DELETE FROM "search_queue" AS q WHERE {owned("q")} AND ctid = ANY (ARRAY(
             SELECT q.ctid FROM total CROSS JOIN json_array_elements($5::json -> 1) AS k(value)
             CROSS JOIN LATERAL (
-                SELECT ctid FROM "search_queue"
-                WHERE "xid" = (value ->> 0)::xid8 AND "id" = (value ->> 1)::bigint OFFSET 0
+                SELECT ctid FROM "search_queue" AS q
+                WHERE {owned("q")} AND "xid" = (value ->> 0)::xid8
+                    AND "id" = (value ->> 1)::bigint OFFSET 0
             ) AS q
         ))
     )
-    SELECT count(*) FROM (SELECT 1 FROM "video_analysis" LIMIT 1) AS v
+    SELECT count(*) FROM (SELECT 1 FROM "video_analysis" AS v WHERE {owned("v")} LIMIT 1) AS v
 """
+
+BEGIN_INDEX = f'INSERT INTO "search_total" ("owner") VALUES ({OWNER}) ON CONFLICT DO NOTHING'
 
 
 async def store(client: Prisma, change: Change) -> None:
@@ -231,39 +244,43 @@ async def store(client: Prisma, change: Change) -> None:
 
 SEGMENTS = (
     'SELECT s."id", s."documents", s."postings", t."documents"'
-    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t ORDER BY s."id"'
+    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t'
+    f' WHERE {owned("s")} AND {owned("t")} ORDER BY s."id"'
 )
 """Its documents and postings, and how many documents there are in all."""
 
 MEMBERS = (
-    'SELECT "id", "members" FROM "search_segment" WHERE "id" = ANY (ARRAY('
+    f'SELECT "id", "members" FROM "search_segment" AS s WHERE {owned("s")} AND "id" = ANY (ARRAY('
     'SELECT value::bigint FROM json_array_elements_text($1::json) AS k(value))) ORDER BY "id"'
 )
 
-LIVING = """
-    SELECT string_agg("id"::text, ',') FROM "search_document" WHERE "id" BETWEEN $1 AND $2
+LIVING = f"""
+    SELECT string_agg("id"::text, ',') FROM "search_document" AS d
+    WHERE {owned("d")} AND "id" BETWEEN $1 AND $2
 """
 """Their ids: one text, with commas."""
 
 PORTION = (
     'SELECT s."id", p."postings" FROM json_array_elements_text($1::json) AS k(value)'
-    ' CROSS JOIN LATERAL (SELECT * FROM "search_segment"'
-    ' WHERE "id" = k.value::bigint OFFSET 0) AS s'
-    ' CROSS JOIN LATERAL (SELECT * FROM "search_postings" AS p WHERE p."segment" = s."id"'
+    ' CROSS JOIN LATERAL (SELECT * FROM "search_segment" AS s'
+    f' WHERE {owned("s")} AND "id" = k.value::bigint OFFSET 0) AS s'
+    ' CROSS JOIN LATERAL (SELECT * FROM "search_postings" AS p'
+    f' WHERE {owned("p")} AND p."segment" = s."id"'
     ' AND p."bucket" BETWEEN $2::integer >> s."shift" AND $3::integer >> s."shift" OFFSET 0) AS p'
     ' ORDER BY s."id", p."bucket"'
 )
 """Of these segments, the blocks of the prefixes from the first to the last."""
 
-LEASE = """
+LEASE = f"""
     SELECT "merging", "merging_until" < extract(epoch FROM clock_timestamp())::bigint
-    FROM "search_total"
+    FROM "search_total" AS t WHERE {owned("t")}
 """
 """The segment that is being made; 0: none. And whether its maker is taken to be gone."""
 
 _HELD = (
-    'UPDATE "search_total" SET "merging" = CASE WHEN "merging" = $1::bigint THEN {} END,'
-    ' "merging_until" = extract(epoch FROM clock_timestamp())::bigint + $2::integer'
+    'UPDATE "search_total" AS t SET "merging" = CASE WHEN "merging" = $1::bigint THEN {} END,'
+    ' "merging_until" = extract(epoch FROM clock_timestamp())::bigint + $2::integer{}'
+    f" WHERE {owned('t')}"
 )
 
 
@@ -271,18 +288,20 @@ async def begin_merge(client: Prisma, left: int, seconds: int) -> int:
     """The number of the segment that is to be made, in place of one that was left unfinished (0:
     none). Raises DataError (see changes.is_outdated) where another began, as do those below where
     it took over."""
-    begin = _HELD.format('"last_segment" + 1') + ', "last_segment" = "last_segment" + 1'
+    begin = _HELD.format('"last_segment" + 1', ', "last_segment" = "last_segment" + 1')
     row: Any = await client.query_first(f'{begin} RETURNING "merging"', left, seconds)
-    await client.execute_raw('DELETE FROM "search_postings" WHERE "segment" = $1', left)
+    await client.execute_raw(
+        f'DELETE FROM "search_postings" AS p WHERE {owned("p")} AND "segment" = $1', left
+    )
     return int(row["merging"])
 
 
 async def store_blocks(client: Prisma, segment: int, blocks: Blocks, seconds: int) -> None:
-    held = _HELD.format('"merging"')
+    held = _HELD.format('"merging"', "")
     await client.execute_raw(
         f"WITH held AS ({held} RETURNING 1)"
-        ' INSERT INTO "search_postings" ("segment", "bucket", "postings")'
-        " SELECT $1::bigint, (value ->> 0)::integer,"
+        ' INSERT INTO "search_postings" ("owner", "segment", "bucket", "postings")'
+        f" SELECT {OWNER}, $1::bigint, (value ->> 0)::integer,"
         " substr($3::bytea, (value ->> 1)::integer, (value ->> 2)::integer)"
         " FROM held CROSS JOIN json_array_elements($4::json) AS k(value)",
         segment,
@@ -299,15 +318,17 @@ async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources
         " FROM held CROSS JOIN json_array_elements_text($3::json) AS k(value)))"
     )
     await client.execute_raw(
-        'WITH first AS (SELECT 1 FROM "video_analysis" LIMIT 1),'
-        f" held AS ({_HELD.format('0')} RETURNING 1),"
-        f' segments AS (DELETE FROM "search_segment" WHERE "id" = {gone}),'
-        f' postings AS (DELETE FROM "search_postings" WHERE "segment" = {gone}),'
+        f'WITH first AS (SELECT 1 FROM "video_analysis" AS v WHERE {owned("v")} LIMIT 1),'
+        f" held AS ({_HELD.format('0', '')} RETURNING 1),"
+        f' segments AS (DELETE FROM "search_segment" AS s WHERE {owned("s")} AND "id" = {gone}),'
+        ' postings AS (DELETE FROM "search_postings" AS p'
+        f' WHERE {owned("p")} AND "segment" = {gone}),'
         ' merged AS (INSERT INTO "search_segment"'
-        ' ("id", "documents", "postings", "shift", "members")'
-        " SELECT $1::bigint, $4::integer, $5::integer, $6::integer, $7::bytea"
+        ' ("owner", "id", "documents", "postings", "shift", "members")'
+        f" SELECT {OWNER}, $1::bigint, $4::integer, $5::integer, $6::integer, $7::bytea"
         " FROM held WHERE $4::integer > 0)"
-        ' SELECT count(*) FROM (SELECT 1 FROM "video_analysis" LIMIT 1) AS v',
+        " SELECT count(*) FROM"
+        f' (SELECT 1 FROM "video_analysis" AS v WHERE {owned("v")} LIMIT 1) AS v',
         segment,
         0,
         sources,
@@ -319,8 +340,9 @@ async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources
 
 _WHAT_IS_TO_BE_READ = (
     'SELECT "id", "updated_at"::text AS "stamp", length("description") + coalesce('
-    '(SELECT sum(length("text")) FROM "segment" WHERE "analysis_id" = v."id"), 0) AS "characters"'
-    ' FROM "video_analysis" AS v WHERE'
+    f'(SELECT sum(length("text")) FROM "segment" AS s WHERE {found_owned("s")}'
+    ' AND "analysis_id" = v."id"), 0) AS "characters"'
+    f' FROM "video_analysis" AS v WHERE {owned("v")} AND'
 )
 
 MARKED = f"""{_WHAT_IS_TO_BE_READ} "search_terms" = '' ORDER BY "id" LIMIT $1"""
@@ -330,13 +352,14 @@ FOLLOWING = f'{_WHAT_IS_TO_BE_READ} "id" > $1 ORDER BY "id" LIMIT $2'
 """Of all records, so many from an id on."""
 
 STORE_ENTRIES = (
-    'UPDATE "video_analysis" SET "search_terms" = made.value ->> 2'
-    ' FROM json_array_elements($1::json) AS made WHERE "id" = made.value ->> 0'
-    ' AND "updated_at"::text = made.value ->> 1'
+    'UPDATE "video_analysis" AS v SET "search_terms" = made.value ->> 2'
+    f" FROM json_array_elements($1::json) AS made WHERE {found_owned('v')}"
+    ' AND "id" = made.value ->> 0 AND "updated_at"::text = made.value ->> 1'
 )
 """JSON: [id, stamp, entry] of each. Those that were changed since keep what they have."""
 
 NO_ENTRY = (
-    'UPDATE "video_analysis" SET "search_terms" = NULL WHERE "id" = $1 AND "updated_at"::text = $2'
+    f'UPDATE "video_analysis" AS v SET "search_terms" = NULL WHERE {found_owned("v")}'
+    ' AND "id" = $1 AND "updated_at"::text = $2'
 )
 """Of this id and stamp."""

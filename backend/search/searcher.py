@@ -16,7 +16,7 @@ from backend.engine import fetch
 from backend.records import RELATIONS, Filters, Reader, RecordJson
 from backend.search import postgresql, segments, spelling, sqlite
 from backend.search.bm25 import Hit, Scores
-from backend.search.indexer import Indexer
+from backend.search.indexer import Indexers
 from backend.search.postings import ids_in
 from backend.search.results import all_shown, facets_of
 from backend.search.snippets import Matcher
@@ -59,10 +59,10 @@ class ParsedQuery:
 
 
 class Search:
-    def __init__(self, reader: Reader, indexer: Indexer) -> None:
+    def __init__(self, reader: Reader, indexers: Indexers) -> None:
         self._reader = reader
         self._client = reader.client
-        self._indexer = indexer
+        self._indexers = indexers
         self._sql = SQL[reader.provider]
         self._ranking = asyncio.Semaphore(RANKED_AT_ONCE)
 
@@ -142,7 +142,7 @@ class Search:
         asked = self._sql.bound(list(terms))
         row: Any = await self._client.query_first(self._sql.OPENING, asked)
         if row["pending"]:
-            await self._indexer.catch_up()
+            await self._indexers.own().catch_up()
             row = await self._client.query_first(self._sql.OPENING, asked)
         known: dict[str, int] = orjson.loads(row["known"] or "{}")
         return int(row["documents"]), int(row["length"]), known

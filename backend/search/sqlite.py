@@ -8,33 +8,36 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from backend.core.owners import OWNER, found_owned, owned
 from backend.records import Conditions, Filters
 from backend.search.changes import Blocks, Change, Merged
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
-_MARKED = """FROM "video_analysis" WHERE "search_terms" = ''"""
+_QUEUE = f'FROM "search_queue" AS q WHERE {owned("q")}'
+_MARKED = f"""FROM "video_analysis" AS v WHERE {owned("v")} AND "search_terms" = ''"""
 
-PENDING = f'SELECT (SELECT count(*) FROM "search_queue") + (SELECT count(*) {_MARKED}) AS "pending"'
+PENDING = f'SELECT (SELECT count(*) {_QUEUE}) + (SELECT count(*) {_MARKED}) AS "pending"'
 """How many entries of the queue are not applied, and how many are first to be made."""
 
 OPENING = (
-    'SELECT "documents", "length", EXISTS (SELECT 1 FROM "search_queue") OR EXISTS (SELECT 1'
-    f' {_MARKED}) AS "pending",'
-    ' (SELECT json_group_object("term", "documents") FROM "search_term"'
-    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0) AS "known"'
-    ' FROM "search_total"'
+    'SELECT coalesce(o."documents", 0) AS "documents", coalesce(o."length", 0) AS "length",'
+    f' EXISTS (SELECT 1 {_QUEUE}) OR EXISTS (SELECT 1 {_MARKED}) AS "pending",'
+    ' (SELECT json_group_object("term", "documents") FROM "search_term" AS t'
+    f' WHERE {owned("t")} AND "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0)'
+    ' AS "known"'
+    f' FROM (SELECT 1) AS one LEFT JOIN "search_total" AS o ON {owned("o")}'
 )
 """The totals, FREQUENCIES (`known`, as JSON), and whether the index must catch up first."""
 
 FREQUENCIES = (
-    'SELECT "term", "documents" FROM "search_term"'
-    ' WHERE "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
+    f'SELECT "term", "documents" FROM "search_term" AS t WHERE {owned("t")}'
+    ' AND "term" IN (SELECT value FROM json_each(?)) AND "documents" > 0'
 )
 
 BEGINNINGS = (
-    'SELECT "term" FROM "search_term" WHERE "term" >= ? AND "term" < ?'
+    f'SELECT "term" FROM "search_term" AS t WHERE {owned("t")} AND "term" >= ? AND "term" < ?'
     ' AND "documents" > 0 ORDER BY "documents" DESC, "term" LIMIT ?'
 )
 """From, below, and how many."""
@@ -48,10 +51,12 @@ def bound(terms: Sequence[str]) -> str:
 # Ranking (see segments.py)
 
 POSTINGS = (
-    'SELECT "id", CASE WHEN ? THEN "members" END, NULL FROM "search_segment"'
+    f'SELECT "id", CASE WHEN ? THEN "members" END, NULL FROM "search_segment" AS s'
+    f" WHERE {owned('s')}"
     ' UNION ALL SELECT p."segment", NULL, p."postings" FROM "search_segment" AS s'
-    ' CROSS JOIN "search_postings" AS p ON p."segment" = s."id"'
+    f' CROSS JOIN "search_postings" AS p ON {owned("p")} AND p."segment" = s."id"'
     ' AND p."bucket" IN (SELECT value >> s."shift" FROM json_each(?))'
+    f" WHERE {owned('s')}"
 )
 """Whether documents are wanted, and prefixes as JSON. Each segment, with its documents; and the
 blocks of these prefixes, with their segments."""
@@ -60,6 +65,7 @@ blocks of these prefixes, with their segments."""
 def filtered(filters: Filters, most: int) -> tuple[str, list[Any]]:
     """The ids of the documents that the filters name, up to so many: one text, with commas."""
     query = Conditions("sqlite")
+    query.own("v", "d")
     query.add(filters)
     source = "video_analysis AS v CROSS JOIN search_document AS d ON d.video_id = v.video_id"
     found = f"SELECT d.id FROM {source}{query.where()} LIMIT {query.bind(most)}"
@@ -73,7 +79,7 @@ def documents(
     video_id comes after another: of so many, in the order of their video_id."""
     query = Conditions("sqlite")
     rows = f"json_each({query.bind(orjson.dumps(ids).decode())}) AS k"
-    source = f"{rows} CROSS JOIN search_document AS d ON d.id = k.value"
+    source = f"{rows} CROSS JOIN search_document AS d ON {owned('d')} AND d.id = k.value"
     query.conditions.append(f"d.video_id > {query.bind(after)}")
     source = query.narrow(source, filters)
     found = f"SELECT d.id, d.video_id, d.facets FROM {source}{query.where()}"
@@ -94,12 +100,12 @@ MAX_APPLIED_BYTES = 2_000_000
 
 CLAIM = f"""
     WITH waiting AS (
-        SELECT "id", "video_id" FROM "search_queue" ORDER BY "id" LIMIT {MAX_APPLIED}
+        SELECT "id", "video_id" {_QUEUE} ORDER BY "id" LIMIT {MAX_APPLIED}
     ), sized AS (
         SELECT w."id", w."video_id", coalesce(length(CAST(v."search_terms" AS BLOB)), 0)
             + coalesce(length(CAST(d."terms" AS BLOB)), 0) AS "size" FROM waiting AS w
-        LEFT JOIN "video_analysis" AS v ON v."video_id" = w."video_id"
-        LEFT JOIN "search_document" AS d ON d."video_id" = w."video_id"
+        LEFT JOIN "video_analysis" AS v ON {owned("v")} AND v."video_id" = w."video_id"
+        LEFT JOIN "search_document" AS d ON {owned("d")} AND d."video_id" = w."video_id"
     ), claimed AS MATERIALIZED (
         SELECT "id", "video_id" FROM (
             SELECT "id", "video_id", sum("size") OVER (ORDER BY "id") - "size" AS "before"
@@ -108,14 +114,14 @@ CLAIM = f"""
     )
     SELECT t."version", t."last_document",
         (SELECT CAST(max("id") AS TEXT) FROM claimed),
-        EXISTS (SELECT 1 FROM "search_queue" WHERE "id" > (SELECT max("id") FROM claimed)),
+        EXISTS (SELECT 1 {_QUEUE} AND "id" > (SELECT max("id") FROM claimed)),
         (SELECT json_group_array(
             json_array(c."video_id", d."id", d."length", d."terms", v."search_terms")
         ) FROM (SELECT DISTINCT "video_id" FROM claimed) AS c
-        LEFT JOIN "search_document" AS d ON d."video_id" = c."video_id"
+        LEFT JOIN "search_document" AS d ON {owned("d")} AND d."video_id" = c."video_id"
         LEFT JOIN "video_analysis" AS v
-            ON v."video_id" = c."video_id" AND v."search_terms" <> '')
-    FROM "search_total" AS t
+            ON {owned("v")} AND v."video_id" = c."video_id" AND v."search_terms" <> '')
+    FROM "search_total" AS t WHERE {owned("t")}
 """
 """One row: see changes.Claim. In the order of the numbers of the queue, which SQLite gives in the
 order of the transactions that are committed, as there is one at a time."""
@@ -135,71 +141,84 @@ async def store(client: Prisma, change: Change) -> None:
     as it was read."""
     batch = client.batch_()
     batch.execute_raw(
-        'UPDATE "search_total" SET'
+        'UPDATE "search_total" AS t SET'
         ' "version" = CASE WHEN "version" = ? THEN "version" + 1 END,'
         ' "documents" = "documents" + ?, "length" = "length" + ?,'
-        ' "last_document" = ?, "last_segment" = "last_segment" + 1',
+        ' "last_document" = ?, "last_segment" = "last_segment" + 1'
+        f" WHERE {owned('t')}",
         change.version,
         change.more_documents,
         change.more_length,
         change.last_document,
     )
     batch.execute_raw(
-        'DELETE FROM "search_document" WHERE "id" IN (SELECT value FROM json_each(?))',
+        f'DELETE FROM "search_document" AS d WHERE {owned("d")}'
+        ' AND "id" IN (SELECT value FROM json_each(?))',
         orjson.dumps(change.replaced + change.removed).decode(),
     )
     batch.execute_raw(
-        'INSERT INTO "search_document" ("id", "video_id", "length", "terms", "facets")'
-        f" SELECT {', '.join(map(_item, range(5)))} FROM json_each(?)",
+        'INSERT INTO "search_document" ("owner", "id", "video_id", "length", "terms", "facets")'
+        f" SELECT {OWNER}, {', '.join(map(_item, range(5)))} FROM json_each(?)",
         orjson.dumps(change.documents).decode(),
     )
     batch.execute_raw(
-        'INSERT INTO "search_term" ("term", "documents")'
-        " SELECT key, value FROM json_each(?) WHERE true"
-        ' ON CONFLICT ("term") DO UPDATE SET "documents" = "documents" + excluded."documents"',
+        'INSERT INTO "search_term" ("owner", "term", "documents")'
+        f" SELECT {OWNER}, key, value FROM json_each(?) WHERE true"
+        ' ON CONFLICT ("owner", "term")'
+        ' DO UPDATE SET "documents" = "documents" + excluded."documents"',
         orjson.dumps(change.terms).decode(),
     )
     if change.segment is not None:
         segment = change.segment
         batch.execute_raw(
-            'INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")'
-            ' SELECT "last_segment", ?, ?, ?, ? FROM "search_total"',
+            'INSERT INTO "search_segment"'
+            ' ("owner", "id", "documents", "postings", "shift", "members")'
+            f' SELECT {OWNER}, "last_segment", ?, ?, ?, ? FROM "search_total" AS t'
+            f" WHERE {owned('t')}",
             len(change.documents),
             segment.postings,
             segment.shift,
             segment.members,
         )
         batch.execute_raw(
-            'INSERT INTO "search_postings" ("segment", "bucket", "postings")'
-            f' SELECT "last_segment", {_PLACED}'
-            ' FROM json_each(?) CROSS JOIN "search_total"',
+            'INSERT INTO "search_postings" ("owner", "segment", "bucket", "postings")'
+            f' SELECT {OWNER}, "last_segment", {_PLACED}'
+            f' FROM json_each(?) CROSS JOIN "search_total" AS t WHERE {owned("t")}',
             segment.blocks.data,
             segment.blocks.places(),
         )
-    batch.execute_raw('DELETE FROM "search_queue" WHERE "id" <= ?', int(change.claim))
+    batch.execute_raw(f'DELETE {_QUEUE} AND "id" <= ?', int(change.claim))
     await batch.commit()
+
+
+BEGIN_INDEX = f'INSERT INTO "search_total" ("owner") VALUES ({OWNER}) ON CONFLICT DO NOTHING'
+"""For an owner who has none yet."""
 
 
 # Merging (see merging.py)
 
 SEGMENTS = (
     'SELECT s."id", s."documents", s."postings", t."documents"'
-    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t ORDER BY s."id"'
+    ' FROM "search_segment" AS s CROSS JOIN "search_total" AS t'
+    f' WHERE {owned("s")} AND {owned("t")} ORDER BY s."id"'
 )
 """Its documents and postings, and how many documents there are in all."""
 
 MEMBERS = (
-    'SELECT "id", "members" FROM "search_segment"'
-    ' WHERE "id" IN (SELECT value FROM json_each(?)) ORDER BY "id"'
+    f'SELECT "id", "members" FROM "search_segment" AS s WHERE {owned("s")}'
+    ' AND "id" IN (SELECT value FROM json_each(?)) ORDER BY "id"'
 )
 
-LIVING = 'SELECT group_concat("id") FROM "search_document" WHERE "id" BETWEEN ? AND ?'
+LIVING = (
+    'SELECT group_concat("id") FROM "search_document" AS d'
+    f' WHERE {owned("d")} AND "id" BETWEEN ? AND ?'
+)
 """Their ids: one text, with commas."""
 
 PORTION = (
     'SELECT p."segment", p."postings" FROM json_each(?) AS k'
-    ' CROSS JOIN "search_segment" AS s ON s."id" = k.value'
-    ' CROSS JOIN "search_postings" AS p ON p."segment" = s."id"'
+    f' CROSS JOIN "search_segment" AS s ON {owned("s")} AND s."id" = k.value'
+    f' CROSS JOIN "search_postings" AS p ON {owned("p")} AND p."segment" = s."id"'
     ' AND p."bucket" BETWEEN ? >> s."shift" AND ? >> s."shift"'
     ' ORDER BY p."segment", p."bucket"'
 )
@@ -207,12 +226,12 @@ PORTION = (
 
 _NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
 
-LEASE = f'SELECT "merging", "merging_until" < {_NOW} FROM "search_total"'
+LEASE = f'SELECT "merging", "merging_until" < {_NOW} FROM "search_total" AS t WHERE {owned("t")}'
 """The segment that is being made; 0: none. And whether its maker is taken to be gone."""
 
 _HELD = (
-    'UPDATE "search_total" SET "merging" = CASE WHEN "merging" = ? THEN {} END,'
-    f' "merging_until" = {_NOW} + ?'
+    'UPDATE "search_total" AS t SET "merging" = CASE WHEN "merging" = ? THEN {} END,'
+    f' "merging_until" = {_NOW} + ?{{}} WHERE {owned("t")}'
 )
 
 
@@ -220,18 +239,20 @@ async def begin_merge(client: Prisma, left: int, seconds: int) -> int:
     """The number of the segment that is to be made, in place of one that was left unfinished (0:
     none). Raises DataError (see changes.is_outdated) where another began, as do those below where
     it took over."""
-    begin = _HELD.format('"last_segment" + 1') + ', "last_segment" = "last_segment" + 1'
+    begin = _HELD.format('"last_segment" + 1', ', "last_segment" = "last_segment" + 1')
     row: Any = await client.query_first(f'{begin} RETURNING "merging"', left, seconds)
-    await client.execute_raw('DELETE FROM "search_postings" WHERE "segment" = ?', left)
+    await client.execute_raw(
+        f'DELETE FROM "search_postings" AS p WHERE {owned("p")} AND "segment" = ?', left
+    )
     return int(row["merging"])
 
 
 async def store_blocks(client: Prisma, segment: int, blocks: Blocks, seconds: int) -> None:
     batch = client.batch_()
-    batch.execute_raw(_HELD.format('"merging"'), segment, seconds)
+    batch.execute_raw(_HELD.format('"merging"', ""), segment, seconds)
     batch.execute_raw(
-        'INSERT INTO "search_postings" ("segment", "bucket", "postings")'
-        f" SELECT ?, {_PLACED} FROM json_each(?)",
+        'INSERT INTO "search_postings" ("owner", "segment", "bucket", "postings")'
+        f" SELECT {OWNER}, ?, {_PLACED} FROM json_each(?)",
         segment,
         blocks.data,
         blocks.places(),
@@ -242,15 +263,18 @@ async def store_blocks(client: Prisma, segment: int, blocks: Blocks, seconds: in
 async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources: str) -> None:
     """Put the segment, or nothing, in the place of its sources (JSON)."""
     batch = client.batch_()
-    batch.execute_raw(_HELD.format("0"), segment, 0)
+    batch.execute_raw(_HELD.format("0", ""), segment, 0)
     for table, column in (("search_segment", "id"), ("search_postings", "segment")):
         batch.execute_raw(
-            f'DELETE FROM "{table}" WHERE "{column}" IN (SELECT value FROM json_each(?))', sources
+            f'DELETE FROM "{table}" AS s WHERE {owned("s")}'
+            f' AND "{column}" IN (SELECT value FROM json_each(?))',
+            sources,
         )
     if merged is not None:
         batch.execute_raw(
-            'INSERT INTO "search_segment" ("id", "documents", "postings", "shift", "members")'
-            " VALUES (?, ?, ?, ?, ?)",
+            'INSERT INTO "search_segment"'
+            ' ("owner", "id", "documents", "postings", "shift", "members")'
+            f" VALUES ({OWNER}, ?, ?, ?, ?, ?)",
             segment,
             *merged,
         )
@@ -261,8 +285,9 @@ async def end_merge(client: Prisma, segment: int, merged: Merged | None, sources
 
 _WHAT_IS_TO_BE_READ = (
     'SELECT "id", CAST("updated_at" AS TEXT) AS "stamp", length("description") + coalesce('
-    '(SELECT sum(length("text")) FROM "segment" WHERE "analysis_id" = v."id"), 0) AS "characters"'
-    ' FROM "video_analysis" AS v WHERE'
+    f'(SELECT sum(length("text")) FROM "segment" AS s WHERE {found_owned("s")}'
+    ' AND "analysis_id" = v."id"), 0) AS "characters"'
+    f' FROM "video_analysis" AS v WHERE {owned("v")} AND'
 )
 
 MARKED = f"""{_WHAT_IS_TO_BE_READ} "search_terms" = '' ORDER BY "id" LIMIT ?"""
@@ -272,14 +297,15 @@ FOLLOWING = f'{_WHAT_IS_TO_BE_READ} "id" > ? ORDER BY "id" LIMIT ?'
 """Of all records, so many from an id on."""
 
 STORE_ENTRIES = (
-    'UPDATE "video_analysis" SET "search_terms" = json_extract(made.value, \'$[2]\')'
-    " FROM json_each(?) AS made WHERE video_analysis.id = json_extract(made.value, '$[0]')"
+    'UPDATE "video_analysis" AS v SET "search_terms" = json_extract(made.value, \'$[2]\')'
+    f" FROM json_each(?) AS made WHERE {found_owned('v')}"
+    " AND v.id = json_extract(made.value, '$[0]')"
     " AND CAST(\"updated_at\" AS TEXT) = json_extract(made.value, '$[1]')"
 )
 """JSON: [id, stamp, entry] of each. Those that were changed since keep what they have."""
 
 NO_ENTRY = (
-    'UPDATE "video_analysis" SET "search_terms" = NULL'
-    ' WHERE "id" = ? AND CAST("updated_at" AS TEXT) = ?'
+    f'UPDATE "video_analysis" AS v SET "search_terms" = NULL WHERE {found_owned("v")}'
+    ' AND "id" = ? AND CAST("updated_at" AS TEXT) = ?'
 )
 """Of this id and stamp."""

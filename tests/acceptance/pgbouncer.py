@@ -14,14 +14,19 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend.core.caller import acting_for
+from backend.engine import fetch
 from backend.engine.datasource import make_driver
 from backend.engine.drivers.driver import Driver
 from backend.engine.errors import DriverError
+from backend.models.schemas import VideoAnalysisCreate
+from backend.services import make_services
 from tests.engine.drivers import programs
 from tests.engine.drivers.test_contract import *  # noqa: F403  each test, with our `driver`
 from tests.postgres import PostgresServer, free_port, temporary_server
@@ -236,3 +241,53 @@ async def restart_under_load(driver: Driver, server: PostgresServer) -> None:
         "ConnectionClosed",
         "DatabaseNotReachable",
     }
+
+
+async def test_each_call_sees_the_settings_of_its_own_task(
+    bouncer_url: str, tmp_path: Path
+) -> None:
+    tenant: ContextVar[str] = ContextVar("tenant")
+    driver = make_driver(
+        bouncer_url, folder=tmp_path, session_settings=lambda: {"test.tenant": tenant.get()}
+    )
+    tenant.set("nobody")
+    await driver.connect()
+
+    async def ask(name: str) -> None:
+        tenant.set(name)
+        asked = "SELECT current_setting('test.tenant') FROM pg_sleep(0.002)"
+        for _ in range(5):
+            assert await read(driver, asked) == [(name,)]
+            transaction = await driver.begin(isolation_level=None, max_wait=30)
+            assert (await transaction.run(programs.query(asked))).records[0][0] == name
+            await transaction.rollback()
+
+    try:
+        await asyncio.gather(*(ask(f"it's {number}\\") for number in range(20)))
+    finally:
+        await driver.close()
+
+
+async def test_each_owner_is_held_to_its_own_rows(
+    postgres_server: PostgresServer, postgresql_template: str, bouncer_port: int
+) -> None:
+    """By the database: each transaction may run on a session that another owner had."""
+    database = postgres_server.create_database(template=postgresql_template)
+    url = postgres_server.url(database, tcp=True, pgbouncer="true", connection_limit="10")
+    services = make_services(url.replace(f":{postgres_server.port}/", f":{bouncer_port}/"))
+    await services.database.connect()
+    assert services.database.has_role
+
+    async def work(owner: str, number: int) -> None:
+        with acting_for(owner):
+            new = VideoAnalysisCreate(video_id=f"v{number}", description=f"Of {owner}.")
+            await services.database.create_video_analysis(new)
+            found = await services.database.get_video_analysis(f"v{number}")
+            assert found["description"] == f"Of {owner}."
+            rows = await fetch(services.database.client, "SELECT owner FROM video_analysis")
+            assert {row[0] for row in rows} == {owner}
+
+    try:
+        await asyncio.gather(*(work(owner, n) for n in range(15) for owner in ("ann", "bob")))
+    finally:
+        await services.database.disconnect()

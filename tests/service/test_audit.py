@@ -18,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.cli import main
+from backend.core.caller import ALL_OWNERS, acting_for
 from backend.history import audit as audit_module
 from backend.history import seals
 from backend.main import create_app
@@ -60,7 +61,8 @@ async def whole(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]
 
 
 async def rows(app: FastAPI, sql: str) -> list[dict[str, Any]]:
-    found: Any = await app.state.database.client.query_raw(sql)
+    with acting_for(ALL_OWNERS):
+        found: Any = await app.state.database.client.query_raw(sql)
     return list(found)
 
 
@@ -127,10 +129,11 @@ async def test_what_a_row_tells(client: httpx.AsyncClient, database: Database) -
         ("delete", 3), ("update", 2), ("create", 1)
     ]  # fmt: skip
     assert list(found[1]) == [
-        "number", "at", "actor", "action", "kind", "name", "version", "request_id"
+        "number", "owner", "at", "actor", "action", "kind", "name", "version", "request_id"
     ]  # fmt: skip
     assert found[1] == {
         "number": found[2]["number"] + 1,
+        "owner": "default",
         "at": answer.json()["updated_at"],
         "actor": "anonymous",
         "action": "update",
@@ -683,7 +686,8 @@ async def test_a_transaction_that_commits_late_is_sealed_in_its_place(
         database = app.state.database.client
         async with database.tx(timeout=timedelta(seconds=60)) as late:
             await late.execute_raw(
-                "INSERT INTO change_log (at, action, kind, name) VALUES (now(), 'note', 'n', 'low')"
+                "INSERT INTO change_log (owner, at, action, kind, name)"
+                " VALUES ('default', now(), 'note', 'n', 'low')"
             )
             for number in range(5):
                 await create(client, f"v{number}")
@@ -712,8 +716,8 @@ async def test_writers_that_commit_out_of_order_are_all_sealed(
                 async with database.tx(timeout=timedelta(seconds=60)) as transaction:
                     for _ in range(dice.randrange(1, 4)):
                         await transaction.execute_raw(
-                            "INSERT INTO change_log (at, action, kind, name)"
-                            f" VALUES (now(), 'note', 'n', '{name} {number}')"
+                            "INSERT INTO change_log (owner, at, action, kind, name)"
+                            f" VALUES ('default', now(), 'note', 'n', '{name} {number}')"
                         )
                         await asyncio.sleep(dice.random() / 100)
             writing -= 1

@@ -12,10 +12,9 @@ import pytest
 from prisma import Prisma
 from prisma.errors import DataError, UniqueViolationError
 
-from backend.engine import in_process
 from backend.records import batches
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
-from tests.fixtures import Database, on_postgresql
+from tests.fixtures import Database, on_postgresql, prisma_on
 from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +27,7 @@ def row(video_id: str, **fields: Any) -> Any:
 
 
 async def test_creates_of_one_turn_are_few_statements(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         before = await statements(db)
         await asyncio.gather(
@@ -47,7 +46,7 @@ async def test_those_that_come_meanwhile_are_one_statement(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "_MAX_DELAY", 1e3)
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         with contextlib.suppress(GivenUpError):
             async with db.tx() as transaction:
@@ -67,7 +66,7 @@ async def test_those_that_come_meanwhile_are_one_statement(
 # SQLite writes one thing at a time.
 @on_postgresql
 async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         async with db.tx() as transaction:
             await transaction.videoanalysis.create(row("b"))
@@ -81,7 +80,7 @@ async def test_a_statement_that_waits_holds_up_nobody(database: Database) -> Non
 
 
 async def test_only_those_that_are_refused_fail(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         await creates.create(row("taken"))
         ids = ["a", "taken", "b", "c", "b", "d"]
@@ -100,7 +99,7 @@ async def test_only_those_that_are_refused_fail(database: Database) -> None:
 
 
 async def test_a_database_that_is_away_is_told_to_all(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
     outcomes = await asyncio.gather(
         *(creates.create(row(f"v{number}")) for number in range(4)), return_exceptions=True
@@ -111,7 +110,7 @@ async def test_a_database_that_is_away_is_told_to_all(database: Database) -> Non
 
 
 async def test_who_leaves_before_it_begins_is_not_written(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
         leaving.cancel()
@@ -120,7 +119,7 @@ async def test_who_leaves_before_it_begins_is_not_written(database: Database) ->
 
 
 async def test_who_leaves_later_takes_nobody_along(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         leaving, staying = (creates.create(row(id_)) for id_ in ("a", "b"))
         for _ in range(3):
@@ -131,7 +130,7 @@ async def test_who_leaves_later_takes_nobody_along(database: Database) -> None:
 
 
 async def test_a_statement_that_nobody_waits_for_is_given_up(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         creates = BatchedCreates(db.videoanalysis)
         await creates.create(row("before"))  # its plan is there
         with contextlib.suppress(ZeroDivisionError):
@@ -194,7 +193,7 @@ async def store(db: Prisma, *video_ids: str) -> None:
 @on_postgresql
 async def test_updates_of_one_turn_are_few_statements(database: Database) -> None:
     ids = [f"v{number}" for number in range(20)]
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         await store(db, *ids)
         updates = BatchedUpdates(db)
         before = await statements(db)
@@ -218,7 +217,7 @@ async def test_updates_of_one_turn_are_few_statements(database: Database) -> Non
 
 @on_postgresql
 async def test_of_two_updates_of_one_record_one_comes_too_late(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         await store(db, "a", "b")
         updates = BatchedUpdates(db)
         both = [update("a", "First."), update("a", "Second.")]
@@ -233,7 +232,7 @@ async def test_of_two_updates_of_one_record_one_comes_too_late(database: Databas
 
 @on_postgresql
 async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         await store(db, "a", "held", "b")
         updates = BatchedUpdates(db)
         async with db.tx() as transaction:
@@ -251,7 +250,7 @@ async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> N
 @on_postgresql
 async def test_only_updates_that_are_refused_fail(own_database: Database) -> None:
     own_database.execute("ALTER TABLE video_analysis ADD CHECK (description <> 'Refused.')")
-    async with in_process(Prisma)(datasource={"url": own_database.url}) as db:
+    async with prisma_on(own_database.url) as db:
         await store(db, "a", "b", "c")
         updates = BatchedUpdates(db)
         outcomes = await asyncio.gather(
@@ -267,7 +266,7 @@ async def test_only_updates_that_are_refused_fail(own_database: Database) -> Non
 
 @on_postgresql
 async def test_updates_while_the_database_is_away(database: Database) -> None:
-    async with in_process(Prisma)(datasource={"url": database.url}) as db:
+    async with prisma_on(database.url) as db:
         await store(db, "a", "b")
         updates = BatchedUpdates(db)
     outcomes = await asyncio.gather(

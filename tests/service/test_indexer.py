@@ -7,14 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from prisma import Prisma
 
-from backend.engine import in_process
 from backend.main import create_app
 from backend.search import indexer as indexer
 from backend.search.searcher import SQL
 from backend.text.entry import index_entry
-from tests.fixtures import Database, client_of, on_postgresql, settings_for
+from tests.fixtures import Database, client_of, on_postgresql, prisma_on, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -115,7 +113,7 @@ async def test_a_transaction_that_ends_after_later_ones(own_database: Database) 
     async with (
         app.router.lifespan_context(app),
         client_of(app) as client,
-        in_process(Prisma)(datasource={"url": own_database.url}) as other,
+        prisma_on(own_database.url) as other,
     ):
         async with other.tx() as transaction:
             await transaction.videoanalysis.create(row)

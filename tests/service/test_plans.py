@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
-from prisma import Prisma
 from prisma.models import VideoAnalysis
 
-from backend.engine import JsonRecords, in_process
+from backend.core.owners import ROLE, SETTING
+from backend.engine import JsonRecords
+from backend.engine.drivers.sqlite.settings import CurrentSettings
 from backend.records import batches
 from backend.records.filters import Filters
 from backend.records.listing import Order, Position, statements
 from backend.records.reader import RELATED
 from backend.records.record import JSON_FORM
 from backend.search import postgresql, sqlite
-from tests.fixtures import Database, SQLite, on_postgresql
+from tests.fixtures import Database, SQLite, on_postgresql, prisma_on
 
 pytestmark = pytest.mark.anyio
 
@@ -30,18 +31,23 @@ PLACED = Filters(location="Lisbon")
 SAID = Filters(has_description_containing="wave")
 
 LISTS: list[tuple[Filters, Order, str]] = [
-    (Filters(), "-created_at", "video_analysis_created_at_id_idx"),
-    (Filters(), "created_at", "video_analysis_created_at_id_idx"),
-    (Filters(), "-updated_at", "video_analysis_updated_at_id_idx"),
-    (PLACED, "-created_at", "video_analysis_location_created_at_id_idx"),
-    (TAGGED, "-created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
-    (TAGGED, "created_at", "video_tag_tag_name_created_at_analysis_id_idx"),
+    (Filters(), "-created_at", "video_analysis_owner_created_at_id_idx"),
+    (Filters(), "created_at", "video_analysis_owner_created_at_id_idx"),
+    (Filters(), "-updated_at", "video_analysis_owner_updated_at_id_idx"),
+    (PLACED, "-created_at", "video_analysis_owner_location_created_at_id_idx"),
+    (TAGGED, "-created_at", "video_tag_owner_tag_name_created_at_analysis_id_idx"),
+    (TAGGED, "created_at", "video_tag_owner_tag_name_created_at_analysis_id_idx"),
 ]
+
+
+def _key(video_id: str) -> dict[str, Any]:
+    return {"owner_videoId": {"owner": "default", "videoId": video_id}}
 
 
 def plan(database: Database, sql: str, args: list[Any]) -> str:
     if isinstance(database, SQLite):
         with contextlib.closing(sqlite3.connect(database.path)) as connection:
+            CurrentSettings(connection).values = {SETTING: "default"}
             rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", args).fetchall()
         return "\n".join(row[3] for row in rows)
     for number in range(len(args), 0, -1):
@@ -51,7 +57,9 @@ def plan(database: Database, sql: str, args: list[Any]) -> str:
         sql = sql.replace(f"${number}", text if isinstance(value, int) else f"'{text}'")
     # Of a few rows PostgreSQL reads all: what it would do with many.
     return database.server.psql(
-        f"SET enable_seqscan = off; SET enable_sort = off; EXPLAIN {sql}", database=database.name
+        f"SET {SETTING} = 'default'; SET ROLE {ROLE}; SET enable_seqscan = off;"
+        f" SET enable_sort = off; EXPLAIN {sql}",
+        database=database.name,
     )
 
 
@@ -90,19 +98,19 @@ async def test_search_reads_its_tables_by_their_keys(database: Database) -> None
     frequencies = plan(database, sql.FREQUENCIES, [sql.bound(["beach"])])
     claimed = plan(database, sql.CLAIM, [])
     if isinstance(database, SQLite):
-        assert "sqlite_autoindex_search_postings_1 (segment=? AND bucket=?)" in postings
-        assert "SEARCH d USING INTEGER PRIMARY KEY" in found
-        assert "SEARCH v USING INDEX video_analysis_video_id_key" in found
-        assert "SEARCH search_term USING PRIMARY KEY" in frequencies
-        assert claimed.count("SEARCH v USING INDEX video_analysis_video_id_key") == 2
-        assert claimed.count("SEARCH d USING INDEX sqlite_autoindex_search_document_1") == 2
+        assert "sqlite_autoindex_search_postings_1 (owner=? AND segment=? AND bucket=?)" in postings
+        assert "SEARCH d USING INDEX sqlite_autoindex_search_document_1 (owner=? AND id=?)" in found
+        assert "SEARCH v USING INDEX video_analysis_owner_video_id_key" in found
+        assert "SEARCH t USING PRIMARY KEY (owner=? AND term=?)" in frequencies
+        assert claimed.count("SEARCH v USING INDEX video_analysis_owner_video_id_key") == 2
+        assert claimed.count("SEARCH d USING INDEX sqlite_autoindex_search_document_2") == 2
     else:
         assert "Index Scan using search_postings_pkey" in postings
         assert "Index Scan using search_document_pkey" in found
-        assert "Index Scan using video_analysis_video_id_key" in found
+        assert "Index Scan using video_analysis_owner_video_id_key" in found
         assert "search_term_pkey" in frequencies
-        assert claimed.count("Index Scan using video_analysis_video_id_key") == 2
-        assert claimed.count("Index Scan using search_document_video_id_key") == 2
+        assert claimed.count("Index Scan using video_analysis_owner_video_id_key") == 2
+        assert claimed.count("Index Scan using search_document_owner_video_id_key") == 2
 
 
 async def test_relations_are_found_by_their_records(database: Database) -> None:
@@ -110,18 +118,18 @@ async def test_relations_are_found_by_their_records(database: Database) -> None:
     for table in ("video_tag", "video_person", "segment"):
         assert f"SCAN {table}" not in found
         assert f"Seq Scan on {table}" not in found
-        assert f"SEARCH {table} USING INDEX" in found or f"{table}_pkey" in found
+        assert f"USING INDEX sqlite_autoindex_{table}_1" in found or f"{table}_pkey" in found
 
 
 async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = in_process(Prisma)(datasource={"url": database.url}, log_queries=True)
+    client = prisma_on(database.url, log_queries=True)
     async with client:
         videos = JsonRecords(client, VideoAnalysis, JSON_FORM)
         caplog.set_level("INFO")
-        await videos.find_unique({"videoId": "v"})
-        await asyncio.gather(*(videos.find_unique({"videoId": id_}) for id_ in "vw"))
+        await videos.find_unique(_key("v"))
+        await asyncio.gather(*(videos.find_unique(_key(id_)) for id_ in "vw"))
         await videos.find_many(take=100, order=[{"createdAt": "desc"}, {"id": "desc"}])
     one, both, *_, newest = [
         str(record.args[0])
@@ -129,9 +137,9 @@ async def test_a_record_is_found_and_the_newest_are_listed_by_an_index(
         if record.name == "backend.engine.engine" and record.args
     ]
     for sql, index in (
-        (one, "video_analysis_video_id_key"),
-        (both, "video_analysis_video_id_key"),
-        (newest, "video_analysis_created_at_id_idx"),
+        (one, "video_analysis_owner_video_id_key"),
+        (both, "video_analysis_owner_video_id_key"),
+        (newest, "video_analysis_owner_created_at_id_idx"),
     ):
         found = plan(database, sql, ["1"] * (sql.count("?") or sql.count("$")))
         assert index in found, sql

@@ -13,10 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from prisma import Prisma
 
 from backend.core import cursors
-from backend.engine import fetch, in_process
+from backend.engine import fetch
 from backend.main import create_app
 from backend.search import bm25, merging, postings, searcher, segments
 from backend.search.changes import apply_some
@@ -25,7 +24,7 @@ from backend.search.postings import MOST_DOCUMENTS
 from backend.search.searcher import SQL
 from backend.text.analysis import terms
 from backend.text.entry import index_entry, read_entry
-from tests.fixtures import Database, client_of, settings_for
+from tests.fixtures import Database, client_of, prisma_on, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -197,7 +196,7 @@ def test_segments_of_which_most_is_gone_are_merged() -> None:
 
 @pytest.fixture
 async def alone(own_database: Database) -> AsyncIterator[Any]:
-    async with in_process(Prisma)(datasource={"url": own_database.url}) as client:
+    async with prisma_on(own_database.url) as client:
         yield client
 
 
@@ -249,17 +248,17 @@ async def test_two_processes_apply_and_merge_at_once(
             await merge_what_is_due(client, sql)
             await asyncio.sleep(0.001)
 
-    async with in_process(Prisma)(datasource={"url": own_database.url}) as other:
+    async with prisma_on(own_database.url) as other:
         both = [asyncio.create_task(keep_up(client)) for client in (alone, other)]
         for number in range(120):
             await write(alone if number % 2 else other, number, f"A dog and number{number}.")
             if number % 5 == 0:
-                await alone.videoanalysis.delete(where={"videoId": f"v{number}"})
+                await alone.videoanalysis.delete_many({"videoId": f"v{number}"})
             if number % 7 == 1:
                 text = "A changed cat."
                 changed: Any = {"description": text, "searchTerms": index_entry([text])}
                 where: Any = {"videoId": f"v{number}"}
-                await other.videoanalysis.update(data=changed, where=where)
+                await other.videoanalysis.update_many(changed, where)
         ended.set()
         await asyncio.gather(*both)
         assert own_database.indexed() == {f"v{n}" for n in range(120) if n % 5}

@@ -21,6 +21,7 @@ from ..errors import EngineError
 from ..generate.artifact import load_artifact
 from ..plan.cache import PlanCache
 from ..protocol.request import ModelFields
+from ..scope import Scope
 from .package import GeneratedPackage
 
 ClientT = TypeVar("ClientT")
@@ -39,6 +40,7 @@ class InProcessClient:
 
     _package: GeneratedPackage
     _batch: type
+    _scope: Scope | None
     _datasource: Mapping[str, str] | None
     _default_datasource: Mapping[str, str]
     _default_datasource_name: str
@@ -93,7 +95,9 @@ class AsyncClient:
 
     def _create_engine(self: Any, dml_path: Path | None = None) -> AsyncEngine:
         package = self._package
-        return AsyncEngine(package, package.models(self), log_queries=self._log_queries)
+        return AsyncEngine(
+            package, package.models(self), scope=self._scope, log_queries=self._log_queries
+        )
 
     async def _execute(
         self: Any,
@@ -130,7 +134,12 @@ class AsyncEngine:
     calls in place of GraphQL text. Raises the package's own errors."""
 
     def __init__(
-        self, package: GeneratedPackage, models: ModelFields, *, log_queries: bool
+        self,
+        package: GeneratedPackage,
+        models: ModelFields,
+        *,
+        scope: Scope | None,
+        log_queries: bool,
     ) -> None:
         self._package = package
         self._isolation_level: Any = None
@@ -138,6 +147,7 @@ class AsyncEngine:
             load_artifact(package.folder),
             models=models,
             fields=package.fields,
+            scope=scope,
             log_queries=log_queries,
         )
 

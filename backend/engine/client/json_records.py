@@ -16,13 +16,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..plan import JsonForm
 
 Record = dict[str, Any]
 Waiting = dict[str, list["asyncio.Future[Record | None]"]]
 """Who waits for the record of each value."""
+
+
+class _Key(NamedTuple):
+    """A unique key, but for the value of its last field."""
+
+    name: str
+    """Of the field, or of the compound key."""
+    field: str
+    others: tuple[tuple[str, Any], ...] = ()
+    """The values of the other fields of a compound key."""
+
+    def where(self, value: str) -> dict[str, Any]:
+        if not self.others:
+            return {self.name: value}
+        return {self.name: {**dict(self.others), self.field: value}}
+
 
 _MOST_AT_ONCE = 64
 
@@ -37,14 +53,19 @@ class JsonRecords:
         self._model = model
         self._form = form
         self._selection = list(form.keys)  # what it does not name need not be read
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[_Key, Waiting] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     async def find_unique(self, where: Mapping[str, Any]) -> Record | None:
         if len(where) == 1 and self._client._tx_id is None:
-            [(field, value)] = where.items()
+            [(name, value)] = where.items()
+            others: tuple[tuple[str, Any], ...] = ()
+            field = name
+            if isinstance(value, dict) and value:
+                *others_given, (field, value) = value.items()
+                others = tuple(others_given)
             if isinstance(value, str) and field in self._form.keys:
-                return await self._gathered(field, value)
+                return await self._gathered(_Key(name, field, others), value)
         return await self._find_unique(where)
 
     async def find_many(
@@ -71,27 +92,27 @@ class JsonRecords:
 
     # Gathering
 
-    def _gathered(self, field: str, value: str) -> asyncio.Future[Record | None]:
+    def _gathered(self, key: _Key, value: str) -> asyncio.Future[Record | None]:
         loop = asyncio.get_running_loop()
-        waiting = self._waiting.get(field)
+        waiting = self._waiting.get(key)
         if waiting is None or len(waiting) == _MOST_AT_ONCE:
-            waiting = self._waiting[field] = {}
+            waiting = self._waiting[key] = {}
             # In the turn after the next, so that requests which have come meanwhile join in.
-            loop.call_soon(loop.call_soon, self._start, field, waiting)
+            loop.call_soon(loop.call_soon, self._start, key, waiting)
         future: asyncio.Future[Record | None] = loop.create_future()
         waiting.setdefault(value, []).append(future)
         return future
 
-    def _start(self, field: str, waiting: Waiting) -> None:
-        if self._waiting.get(field) is waiting:
-            del self._waiting[field]
-        task = asyncio.get_running_loop().create_task(self._answer(field, waiting))
+    def _start(self, key: _Key, waiting: Waiting) -> None:
+        if self._waiting.get(key) is waiting:
+            del self._waiting[key]
+        task = asyncio.get_running_loop().create_task(self._answer(key, waiting))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answer(self, field: str, waiting: Waiting) -> None:
+    async def _answer(self, key: _Key, waiting: Waiting) -> None:
         try:
-            found = await self._find_each(field, list(waiting))
+            found = await self._find_each(key, list(waiting))
         except asyncio.CancelledError:
             for future in chain.from_iterable(waiting.values()):
                 future.cancel()
@@ -104,7 +125,7 @@ class JsonRecords:
                 return
             # One value may be to blame: each is asked for by itself, and told of its own error.
             for value, futures in waiting.items():
-                await self._answer(field, {value: futures})
+                await self._answer(key, {value: futures})
         else:
             for value, futures in waiting.items():
                 record = found.get(value)
@@ -112,17 +133,18 @@ class JsonRecords:
                     if not future.done():
                         future.set_result(None if record is None else record.copy())
 
-    async def _find_each(self, field: str, values: list[str]) -> dict[str, Record | None]:
+    async def _find_each(self, key: _Key, values: list[str]) -> dict[str, Record | None]:
         if len(values) == 1:
-            return {values[0]: await self._find_unique({field: values[0]})}
+            return {values[0]: await self._find_unique(key.where(values[0]))}
         # Repeated up to a power of two: a statement for each number would push out others.
         repeats = [values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))
-        key = self._form.keys[field]
-        records = await self.find_many(where={field: {"in": values + repeats}})
-        found: dict[str, Record | None] = {record[key]: record for record in records}
+        name = self._form.keys[key.field]
+        where = {**dict(key.others), key.field: {"in": values + repeats}}
+        records = await self.find_many(where=where)
+        found: dict[str, Record | None] = {record[name]: record for record in records}
         missing = [value for value in values if value not in found]
         if missing:
             # There are none, or the column compares in another way than Python (citext, NOCASE).
-            each = [self._find_unique({field: value}) for value in missing]
+            each = [self._find_unique(key.where(value)) for value in missing]
             found.update(zip(missing, await asyncio.gather(*each), strict=True))
         return found

@@ -99,7 +99,7 @@ class SyncEngine:
     def __init__(
         self, package: GeneratedPackage, models: ModelFields, *, log_queries: bool
     ) -> None:
-        self._async = AsyncEngine(package, models, log_queries=log_queries)
+        self._async = AsyncEngine(package, models, scope=None, log_queries=log_queries)
         self._thread = _LoopThread()
         self._closed = False
 

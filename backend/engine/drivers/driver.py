@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 Provider = Literal["sqlite", "postgresql"]
@@ -55,6 +56,16 @@ class Rows(NamedTuple):
     types: tuple[str, ...] = ()
     """Raw queries only: Prisma's name of each column's type ("int", "bigint", "datetime", ...;
     the `PrismaType` literals of Prisma Client Python's `_raw_query.py`)."""
+
+
+SessionSettings = Mapping[str, str]
+"""By name what `current_setting` answers to a statement: see `scope.py`."""
+
+NO_SETTINGS: SessionSettings = MappingProxyType({})
+
+
+def no_settings() -> SessionSettings:
+    return NO_SETTINGS
 
 
 Program = Generator[tuple[Statement, Sequence[Any]], Any, Any]

@@ -95,3 +95,9 @@ def _session_settings(settings: PostgreSQLSettings) -> dict[str, str]:
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(value: str) -> str:
+    """The same value, whatever `standard_conforming_strings` says."""
+    escaped = value.replace("'", "''").replace("\\", "\\\\")
+    return f"E'{escaped}'"

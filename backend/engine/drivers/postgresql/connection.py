@@ -22,12 +22,14 @@ from ..driver import (
     Program,
     Provider,
     Rows,
+    SessionSettings,
     Start,
     Statement,
     Transaction,
+    no_settings,
 )
 from . import values
-from .connect import Connector, quoted
+from .connect import Connector, quoted, quoted_text
 from .pool import Pool
 from .session import Session, backend_of
 from .silence import Server
@@ -47,9 +49,16 @@ class PostgreSQLDriver(Driver):
     provider: Provider = "postgresql"
     max_bind_values = 32766
 
-    def __init__(self, settings: PostgreSQLSettings, *, folder: Path) -> None:
+    def __init__(
+        self,
+        settings: PostgreSQLSettings,
+        *,
+        folder: Path,
+        session_settings: Callable[[], SessionSettings] = no_settings,
+    ) -> None:
         """`folder` holds schema.prisma: certificates are named relative to it."""
         self._settings = settings
+        self._session_settings = session_settings
         self._connector = Connector(settings, folder=folder)
         # PgBouncer may hand each transaction to another session of the server.
         server = None if settings.pgbouncer else Server(self._connector)
@@ -90,9 +99,12 @@ class PostgreSQLDriver(Driver):
 
     async def _on_session(self, work: Callable[[Session], Awaitable[T]], reads_only: bool) -> T:
         """Done again on another session where that is safe."""
+        settings = self._session_settings()
         while True:
-            session = self._pool.take() or await self._acquire()
+            session = self._pool.take(settings) or await self._acquire()
             try:
+                if session.settings is not settings:
+                    await self._apply(session, settings)
                 return await work(session)
             except DriverError:
                 if not session.may_be_replaced(reads_only=reads_only):
@@ -103,11 +115,13 @@ class PostgreSQLDriver(Driver):
     async def begin(
         self, *, isolation_level: IsolationLevel | None, max_wait: float
     ) -> PostgreSQLTransaction:
-        sql = self._begin(isolation_level)
+        settings = self._session_settings()
+        sql = self._begin(isolation_level, settings)
         async with asyncio.timeout(max_wait):
             while True:
-                session = await self._pool.acquire(timeout=None)
+                session = self._pool.take(settings) or await self._pool.acquire(timeout=None)
                 try:
+                    await self._apply(session, settings)
                     await session.begin(sql)
                 except BaseException:
                     replaceable = session.may_be_replaced(reads_only=False)
@@ -119,6 +133,12 @@ class PostgreSQLDriver(Driver):
 
     def describe(self) -> Mapping[str, float]:
         return self._pool.describe()
+
+    async def _apply(self, session: Session, settings: SessionSettings) -> None:
+        """PgBouncer may hand each transaction to another session of the server, so there they are
+        set at its begin."""
+        if not self._settings.pgbouncer:
+            await session.apply(settings)
 
     async def _acquire(self) -> Session:
         timeout = self._settings.pool_timeout
@@ -148,12 +168,12 @@ class PostgreSQLDriver(Driver):
 
     async def _run_atomic(self, session: Session, start: Start) -> Any:
         """A transaction that fails is rolled back by the pool, before it hands the session on."""
-        await session.begin(self._begin(None))
+        await session.begin(self._begin(None, self._session_settings()))
         result = await _drive(session, start())
         await session.commit()
         return result
 
-    def _begin(self, isolation_level: IsolationLevel | None) -> str:
+    def _begin(self, isolation_level: IsolationLevel | None, settings: SessionSettings) -> str:
         sql = "BEGIN"
         if isolation_level is not None:
             if isolation_level not in _ISOLATION_LEVELS:
@@ -161,6 +181,10 @@ class PostgreSQLDriver(Driver):
             sql += f" ISOLATION LEVEL {_ISOLATION_LEVELS[isolation_level]}"
         if self._settings.pgbouncer and self._settings.schema != "public":
             sql += f"; SET LOCAL search_path TO {quoted(self._settings.schema)}"
+        if self._settings.pgbouncer:
+            for name, value in settings.items():
+                call = f"set_config({quoted_text(name)}, {quoted_text(value)}, true)"
+                sql += f"; SELECT {call}"
         return sql
 
 

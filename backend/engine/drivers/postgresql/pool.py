@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from ...errors import DriverError
+from ..driver import NO_SETTINGS, SessionSettings
 from .session import Session
 from .silence import Abandoned, Server, Watch
 
@@ -38,16 +39,24 @@ class Pool:
         self._abandoned = Abandoned(server) if server is not None else None
         self._closed = False
 
-    def take(self) -> Session | None:
-        """An idle session, without waiting. Then `release` it, whatever became of it."""
+    def take(self, settings: SessionSettings = NO_SETTINGS) -> Session | None:
+        """An idle session, without waiting; of one with these settings, if there is one. Then
+        `release` it, whatever became of it."""
         while self._idle:
-            session = self._idle.pop()
+            session = self._pop_idle(settings)
             if session.is_closed:
                 self._give_up_place()
                 continue
             self._begin(session)
             return session
         return None
+
+    def _pop_idle(self, settings: SessionSettings) -> Session:
+        if self._idle[-1].settings is not settings:
+            for position in range(len(self._idle) - 1, -1, -1):
+                if self._idle[position].settings == settings:
+                    return self._idle.pop(position)
+        return self._idle.pop()
 
     async def acquire(self, *, timeout: float | None) -> Session:
         """An idle session, or a new one, or the first that is released.

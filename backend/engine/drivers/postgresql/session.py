@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, cast
 import asyncpg
 
 from ...errors import DriverError
-from ..driver import Rows, Statement
-from .connect import RawConnection
+from ..driver import NO_SETTINGS, Rows, SessionSettings, Statement
+from .connect import RawConnection, quoted_text
 from .errors import FAILURES, translate
 from .values import Encoder, encoders, raw_columns
 
@@ -66,6 +66,7 @@ class Session:
         self._was_idle = False
         self._met_stale_plan = False
         self._sent: Literal["nothing", "prisma", "raw"] = "nothing"
+        self.settings: SessionSettings = NO_SETTINGS
 
     @property
     def is_closed(self) -> bool:
@@ -116,6 +117,18 @@ class Session:
                 self._met_stale_plan = True
                 raise _transaction_with_stale_plan() from error
             return await self._execute(await self._prepare(statement), statement, args)
+
+    async def apply(self, settings: SessionSettings) -> None:
+        """Let `current_setting` answer these from now on, and nothing of those before."""
+        if settings is self.settings or settings == self.settings:
+            return
+        now = {**dict.fromkeys(self.settings, ""), **settings}
+        calls = [
+            f"set_config({quoted_text(name)}, {quoted_text(value)}, false)"
+            for name, value in now.items()
+        ]
+        await self._command(f"SELECT {', '.join(calls)}")
+        self.settings = settings
 
     async def begin(self, sql: str = "BEGIN") -> None:
         await self._command(sql)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,18 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from ...errors import DriverError
-from ..driver import Decoder, Driver, FieldType, IsolationLevel, Rows, Start, Statement, Transaction
+from ..driver import (
+    Decoder,
+    Driver,
+    FieldType,
+    IsolationLevel,
+    Rows,
+    SessionSettings,
+    Start,
+    Statement,
+    Transaction,
+    no_settings,
+)
 from . import values
 from .checkpoints import LONGEST_LOG, Checkpoints
 from .declared_types import DeclaredTypes, TablesInMemory
@@ -53,8 +64,13 @@ class SQLiteDriver(Driver):
     provider = "sqlite"
     max_bind_values = 999
 
-    def __init__(self, settings: SQLiteSettings) -> None:
+    def __init__(
+        self,
+        settings: SQLiteSettings,
+        session_settings: Callable[[], SessionSettings] = no_settings,
+    ) -> None:
         self._settings = settings
+        self._session_settings = session_settings
         self._checkpoints = Checkpoints(self._open_for_checkpoints)
         self._writer = Writer(
             self._open_writing,
@@ -107,15 +123,16 @@ class SQLiteDriver(Driver):
 
     async def run(self, start: Start, *, reads_only: bool, atomic: bool) -> Any:
         if reads_only and self._readers is not None:
-            return await self._readers.run(start)
+            return await self._readers.run(start, self._session_settings())
         # All that the writer runs is in a transaction, whether it must be or not.
-        return await self._writer.run(start)
+        return await self._writer.run(start, self._session_settings())
 
     async def execute(
         self, statement: Statement, args: Sequence[Any], *, reads_only: bool
     ) -> Rows | int:
         if reads_only and self._readers is not None:
-            answer: Rows | int = await self._readers.execute(statement, args)
+            settings = self._session_settings()
+            answer: Rows | int = await self._readers.execute(statement, args, settings)
             return answer
         return await super().execute(statement, args, reads_only=reads_only)
 
@@ -124,7 +141,7 @@ class SQLiteDriver(Driver):
     ) -> SQLiteTransaction:
         if isolation_level not in (None, "Serializable"):
             raise DriverError("InvalidIsolationLevel", level=isolation_level)
-        return SQLiteTransaction(await self._writer.begin(max_wait))
+        return SQLiteTransaction(await self._writer.begin(max_wait, self._session_settings()))
 
     def describe(self) -> Mapping[str, float]:
         busy = float(self._writer.is_busy)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..driver import Decoder
+from .settings import CurrentSettings
 from .values import RAW_COLUMNS
 
 _KEPT_STATEMENTS = 256
@@ -83,6 +84,7 @@ class TablesInMemory:
 
 def _copy_of(schema: Schema) -> sqlite3.Connection:
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    CurrentSettings(copy)  # statements may ask for some
     for statement in schema:
         try:
             copy.execute(statement or "")

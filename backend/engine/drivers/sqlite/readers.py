@@ -17,8 +17,9 @@ from time import perf_counter
 from typing import Any
 
 from ...errors import DriverError
-from ..driver import Program, Start, Statement
+from ..driver import Program, SessionSettings, Start, Statement
 from .running import Running, Worker, end_of
+from .settings import CurrentSettings
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.005
@@ -47,6 +48,7 @@ class Readers:
         self._workers: list[Worker] = []
         self._inline: sqlite3.Connection | None = None
         self._execute_inline: Execute | None = None
+        self._settings_inline: CurrentSettings | None = None
         self._deadline = 0.0
 
     def open(self) -> None:
@@ -55,6 +57,7 @@ class Readers:
         connection.execute("PRAGMA busy_timeout = 0")
         connection.set_progress_handler(self._is_overdue, _INSTRUCTIONS_BETWEEN_CHECKS)
         self._inline = connection
+        self._settings_inline = CurrentSettings(connection)
         self._execute_inline = self._make_execute(connection)
 
     async def close(self) -> None:
@@ -76,10 +79,8 @@ class Readers:
     def _is_overdue(self) -> bool:
         return perf_counter() > self._deadline
 
-    async def run(self, start: Start) -> Any:
-        execute = self._execute_inline
-        if execute is None:
-            raise DriverError("ConnectionClosed")
+    async def run(self, start: Start, settings: SessionSettings) -> Any:
+        execute = self._inline_for(settings)
         program = start()
         try:
             statement, args = next(program)
@@ -99,13 +100,13 @@ class Readers:
                     statement, args = program.send(answer)
         except StopIteration as end:
             return end.value
-        return await self._run_in_thread(program, (statement, args))
+        return await self._run_in_thread(program, (statement, args), settings)
 
-    async def execute(self, statement: Statement, args: Sequence[Any]) -> Any:
+    async def execute(
+        self, statement: Statement, args: Sequence[Any], settings: SessionSettings
+    ) -> Any:
         """As `run` does a program of this one statement."""
-        execute = self._execute_inline
-        if execute is None:
-            raise DriverError("ConnectionClosed")
+        execute = self._inline_for(settings)
         prepared: Prepared | None = statement.prepared
         if prepared is None or not prepared.runs_to_skip_inline:
             self._deadline = perf_counter() + INLINE_BUDGET
@@ -122,11 +123,21 @@ class Readers:
             return (yield statement, args)
 
         running = program()
-        return await self._run_in_thread(running, next(running))
+        return await self._run_in_thread(running, next(running), settings)
 
-    async def _run_in_thread(self, program: Program, at: tuple[Statement, Sequence[Any]]) -> Any:
+    def _inline_for(self, settings: SessionSettings) -> Execute:
+        """What runs statements on the event loop's connection. It has these settings until the
+        event loop goes on with something else."""
+        if self._execute_inline is None or self._settings_inline is None:
+            raise DriverError("ConnectionClosed")
+        self._settings_inline.values = settings
+        return self._execute_inline
+
+    async def _run_in_thread(
+        self, program: Program, at: tuple[Statement, Sequence[Any]], settings: SessionSettings
+    ) -> Any:
         """Go on with the program in a thread, from this statement."""
-        running = Running()
+        running = Running(settings)
 
         def work() -> Any:
             worker = self._worker_of_thread()

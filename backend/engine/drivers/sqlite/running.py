@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import DriverError
+from ..driver import NO_SETTINGS, SessionSettings
+from .settings import CurrentSettings
 from .statements import Execute
 
 _INSTRUCTIONS_BETWEEN_QUESTIONS = 10_000
 
 
 class Running:
-    """One task's work in another thread."""
+    """One task's work in another thread, with what `current_setting` answers to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SessionSettings = NO_SETTINGS) -> None:
+        self.settings = settings
         self.is_cancelled = False
 
 
@@ -35,6 +38,7 @@ class Worker:
         self.execute = execute
         self.is_closing = False
         self._running: Running | None = None
+        self._settings = CurrentSettings(connection)
         connection.set_progress_handler(self._must_stop, _INSTRUCTIONS_BETWEEN_QUESTIONS)
 
     def _must_stop(self) -> bool:
@@ -47,10 +51,12 @@ class Worker:
         if running.is_cancelled or self.is_closing:
             raise DriverError("ConnectionClosed")
         self._running = running
+        self._settings.values = running.settings
         try:
             yield
         finally:
             self._running = None
+            self._settings.values = NO_SETTINGS
 
 
 async def end_of(thread: threading.Thread) -> None:

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from ...errors import DriverError
-from ..driver import Program, Start
+from ..driver import NO_SETTINGS, Program, SessionSettings, Start
 from .errors import translate
 from .running import Running, Worker, end_of
 from .statements import Execute, drive
@@ -35,13 +35,13 @@ def _nothing() -> Program:
 class _Job:
     """A program to run, and the task that waits for its result."""
 
-    def __init__(self, start: Start = _nothing) -> None:
+    def __init__(self, start: Start = _nothing, settings: SessionSettings = NO_SETTINGS) -> None:
         self.start = start
         self.queued = monotonic()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.abandoned = False
-        self.running = Running()
+        self.running = Running(settings)
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -67,12 +67,13 @@ class _Job:
 class Session:
     """The writing connection, lent to one interactive transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SessionSettings) -> None:
         self.orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self.opened = _Job()
+        self._settings = settings
 
     async def run(self, start: Start) -> Any:
-        return await self._order(_Order(start))
+        return await self._order(_Order(start, settings=self._settings))
 
     async def end(self, statement: str) -> None:
         """COMMIT or ROLLBACK, after which the session must not be used."""
@@ -86,8 +87,13 @@ class Session:
 class _Order(_Job):
     """What a session is to do: run a program, or end with this statement."""
 
-    def __init__(self, start: Start | None, end: str | None = None) -> None:
-        super().__init__(start or _nothing)
+    def __init__(
+        self,
+        start: Start | None,
+        end: str | None = None,
+        settings: SessionSettings = NO_SETTINGS,
+    ) -> None:
+        super().__init__(start or _nothing, settings)
         self.end = end
 
 
@@ -138,16 +144,16 @@ class Writer:
         self._queue.put(None)
         await end_of(thread)
 
-    async def run(self, start: Start) -> Any:
+    async def run(self, start: Start, settings: SessionSettings) -> Any:
         self._refuse_if_closed()
-        job = _Job(start)
+        job = _Job(start, settings)
         self._queue.put(job)
         return await job.outcome()
 
-    async def begin(self, max_wait: float) -> Session:
+    async def begin(self, max_wait: float, settings: SessionSettings) -> Session:
         """A session, when it is its turn. Raises TimeoutError, DriverError."""
         self._refuse_if_closed()
-        session = Session()
+        session = Session(settings)
         self._queue.put(session)
         try:
             async with asyncio.timeout(max_wait):

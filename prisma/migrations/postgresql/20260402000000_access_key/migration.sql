@@ -17,3 +17,8 @@ CREATE TABLE "access_key" (
     "created_at" TIMESTAMP(3) NOT NULL,
     "revoked_at" TIMESTAMP(3)
 );
+
+-- A key belongs to no single owner: whoever asks for keys acts for all.
+ALTER TABLE "access_key" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "access_key" FORCE ROW LEVEL SECURITY;
+CREATE POLICY "all_owners" ON "access_key" USING (current_setting('memory_mirror.owner', true) = '*');
