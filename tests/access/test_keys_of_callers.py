@@ -140,6 +140,8 @@ async def test_keys_are_listed_in_pages(asked: Asked) -> None:
         wanted(scopes=["all"]),
         wanted(expires_at="2030-01-01T00:00:00"),
         wanted(expires_at="soon"),
+        wanted(expires_at="2030-01-01"),
+        wanted(expires_at=0),
         wanted(key="mm_"),
     ],
 )
