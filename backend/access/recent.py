@@ -13,7 +13,7 @@ from backend.core.caller import Caller
 T = TypeVar("T")
 
 MOST = 4_096
-"""So much is kept at most: some 4 MB."""
+"""So many are kept: some 4 MB, and 25 MB where each has as many long owners as it can."""
 
 
 class Found(NamedTuple):

@@ -14,10 +14,9 @@ import jwt
 
 from backend.access.key_set import KeySet
 from backend.access.rules import TokenRules
-from backend.core.caller import SCOPES, Caller, is_owner_name
+from backend.core.caller import MOST_OWNERS, SCOPES, Caller, is_owner_name
 
 LONGEST_SUBJECT = 255
-MOST_OWNERS = 100
 _OPTIONS: Any = {"require": ["exp", "sub"], "enforce_minimum_key_length": True}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -139,7 +138,7 @@ def _say_new(arguments: argparse.Namespace, key: StoredKey, text: str) -> None:
 
 
 def _shown(key: StoredKey) -> dict[str, Any]:
-    return AccessKey.model_validate(asdict(key)).model_dump(mode="json")
+    return AccessKey.model_validate(key, from_attributes=True).model_dump(mode="json")
 
 
 def _is_over(key: StoredKey) -> bool:

@@ -46,6 +46,9 @@ ALL_OWNERS = "*"
 owner: ContextVar[str] = ContextVar("owner", default=DEFAULT_OWNER)
 """For whom a request or a command acts: what it reads and writes is this owner's."""
 
+MOST_OWNERS = 20
+"""Of one caller."""
+
 _OWNER_NAME = re.compile(r"[!-+\--~]{1,255}")
 
 

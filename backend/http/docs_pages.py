@@ -18,8 +18,6 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from backend.http.routes import A_CALLER, NOTHING, ApiRoute, open_to_all
 
 ASSETS = "/docs/assets"
-
-
 OPENAPI = "/openapi.json"
 
 

@@ -12,9 +12,9 @@
     10  endpoint          the route is found and its endpoint called: directly, or by FastAPI
     11  problems          an error of any step becomes a problem document
 
-A step takes the Exchange and returns a response, which ends the request, or None. From who_asks on
-one may have to be awaited; may_they is called where the endpoint is. A header that
-every response must carry is added to `Exchange.response_headers`.
+A step takes the Exchange and returns a response, which ends the request, or None; who_asks may have
+to be awaited, and may_they is called where the endpoint is. A header that every response must carry
+is added to `Exchange.response_headers`.
 """
 
 from __future__ import annotations

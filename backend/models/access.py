@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
 
-from backend.core.caller import ALL_OWNERS, SCOPES, Scope, is_owner_name
+from backend.core.caller import ALL_OWNERS, MOST_OWNERS, SCOPES, Scope, is_owner_name
 from backend.models.schemas import Timestamp
+from backend.models.times import time_of_text
 
 LONGEST_NAME = 100
-MOST_OWNERS = 100
 
 
 def _check_name(value: str) -> str:
@@ -78,6 +80,18 @@ KeyScopes = Annotated[
 ]
 
 
+def _check_moment(value: object) -> object:
+    # By itself pydantic also takes days, and numbers for seconds since 1970.
+    if isinstance(value, str) and len(value) > len("2027-03-01"):
+        return time_of_text(value, last=False)
+    if not isinstance(value, datetime):
+        raise PydanticCustomError("moment", "A time is RFC 3339 such as 2027-03-01T00:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_check_moment)]
+
+
 class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -85,7 +99,7 @@ class KeyRequest(BaseModel):
     owners: KeyOwners
     scopes: KeyScopes
     expires_at: Annotated[
-        AwareDatetime | None,
+        Moment | None,
         Field(
             description="Until then it opens. Absent: as long as the key that makes it.",
             examples=["2027-03-01T00:00:00Z"],

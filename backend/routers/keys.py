@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -94,4 +93,4 @@ async def revoke_key(
 
 
 def _shown(key: StoredKey) -> AccessKey:
-    return AccessKey.model_validate(asdict(key))
+    return AccessKey.model_validate(key, from_attributes=True)

@@ -132,6 +132,17 @@ async def test_both_headers_and_any_case(asked: Asked) -> None:
         assert (await asked.client.get("/api/stats", headers=headers)).status_code == 200
 
 
+async def test_of_two_that_are_sent_neither_counts(asked: Asked) -> None:
+    _, key = await make_key(asked.app, "stats", owners=("a", "b"))
+    for headers, status in (
+        ([("X-API-Key", key), ("X-API-Key", key)], 401),
+        ([("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {key}")], 401),
+        ([("X-API-Key", key), ("X-Owner", "a"), ("X-Owner", "b")], 403),
+        ([("X-API-Key", key), ("X-Owner", "b"), ("Accept", "a"), ("Accept", "b")], 200),
+    ):
+        assert (await asked.client.get("/api/stats", headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize("docs_open", [True, False])
 async def test_the_documentation_can_be_closed(database: Database, docs_open: bool) -> None:
     async with service(database, docs_open=docs_open) as (app, client):

@@ -17,11 +17,13 @@ WITH_ALL = ("--name", "conformance", "--owner", "*", "--scopes", "admin")
 
 # What no schema can say: a cursor must be one that an answer gave, a segment ends not before its
 # start, a context is asked for by hits or by a query, and a key belongs to one request. What a
-# condition does not hold for is 304 or 412.
+# condition does not hold for is 304 or 412. X-API-Key comes before the valid key beside it: 401.
 CONFIG = """\
 [[operations]]
 exclude-operation-id = ["stats", "look_up", "health"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "404", "409", "412", "422"]
+
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "304", "401", "404", "409", "412", "422"]
 """
 
 
@@ -35,7 +37,7 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
                 *("run", f"{server.url}/openapi.json", "--checks=all", "--seed=1"),
                 *("--max-examples=10", "--generation-database=none", "--no-color"),
                 *("--continue-on-failure", "--no-shrink"),
-                *("--header", f"Authorization: Bearer {key}"),
+                *("--header", f"Authorization: Bearer {key}", "--header", "X-Owner: default"),
             ],
             cwd=tmp_path,
             stdout=subprocess.PIPE,

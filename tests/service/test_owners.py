@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 OWNED = (
     "video_analysis", "tag", "video_tag", "person", "video_person", "segment", "search_queue",
     "search_document", "search_segment", "search_postings", "search_term", "search_total",
-    "change_log", "idempotency_key",
+    "change_log", "idempotency_key", "owner_usage",
 )  # fmt: skip
 OF_NOBODY = ("change_seal", "change_follower", "access_key")
 OWNERS = ("ann", "bob")

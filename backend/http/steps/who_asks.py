@@ -76,23 +76,33 @@ class WhoAsks:
 def _credential(exchange: Exchange) -> bytes | None:
     key = exchange.headers.get(b"x-api-key")
     if key is not None:
-        return key
+        return None if _is_repeated(exchange, b"x-api-key") else key
     value = exchange.headers.get(b"authorization")
     if value is None or value[: len(_BEARER)].lower() != _BEARER:
         return None
-    return value[len(_BEARER) :].strip()
+    return None if _is_repeated(exchange, b"authorization") else value[len(_BEARER) :].strip()
 
 
 def _admit(exchange: Exchange, caller: Caller) -> None:
     wanted = exchange.headers.get(b"x-owner")
-    name = caller.first_owner if wanted is None else wanted.decode("latin-1")
-    if wanted is not None and not caller.acts_for(name):
-        _refuse(exchange, OwnerNotHeld())
-        return
+    name = caller.first_owner
+    if wanted is not None:
+        name = wanted.decode("latin-1")
+        if not caller.acts_for(name) or _is_repeated(exchange, b"x-owner"):
+            _refuse(exchange, OwnerNotHeld())
+            return
     exchange.caller = caller
     asking.set(caller)
     actor.set(caller.actor)
     owner.set(name)
+
+
+def _is_repeated(exchange: Exchange, header: bytes) -> bool:
+    """Of two, one may be the client's and one a proxy's: neither counts."""
+    return (
+        exchange.has_repeated_headers
+        and sum(name == header for name, _ in exchange.scope["headers"]) > 1
+    )
 
 
 def _refuse(exchange: Exchange, error: ServiceError) -> None:
