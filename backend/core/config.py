@@ -6,6 +6,7 @@ import json
 import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -181,10 +182,13 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_store")
     @classmethod
     def _known_store(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not url.get_secret_value().startswith(
-            ("redis://", "rediss://")
-        ):
+        text = url.get_secret_value()
+        if text and not text.startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        try:
+            _ = urlsplit(text).port
+        except ValueError as error:  # whose text may have a part of the password
+            raise ValueError("has a port that is none") from error
         return url
 
     @field_validator("forwarded_allow_ips")

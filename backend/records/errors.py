@@ -109,7 +109,9 @@ class QuotaExceeded(ServiceError):
         used = " and ".join(
             f"{each['used']} of {each['allowed']} {name}" for name, each in usage.items()
         )
-        super().__init__(f"There is no room for this: {used} are used. Nothing was changed")
+        super().__init__(
+            f"There is no room for this: {used or 'all'} are used. Nothing was changed"
+        )
         self.more = {"usage": usage}
 
 

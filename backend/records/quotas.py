@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prisma.errors import DataError
 
 from backend.core.caller import ALL_OWNERS, acting_for, owner
+from backend.core.owners import OWNER, owned
 from backend.engine import Provider
 from backend.records.errors import QuotaExceeded
 from backend.records.filter_sql import Conditions
@@ -59,11 +60,9 @@ class Quotas:
         """Of a write; None: the error says something else."""
         if _CONSTRAINT not in str(error.meta.get("message", "")):
             return None
-        query = Conditions(self._provider)
         row: Any = await self._client.query_first(
             "SELECT records, bytes, most_records, most_bytes FROM owner_usage"
-            f" WHERE owner = {query.bind(owner.get())}",
-            *query.args,
+            f" WHERE {owned('owner_usage')}"
         )
         return QuotaExceeded(
             {
@@ -78,17 +77,13 @@ class Quotas:
         query = Conditions(self._provider)
         bounds = [f"most_{name} = {query.bind(self._most(name))}" for name in self._bounds]
         found = await self._client.execute_raw(
-            f"UPDATE owner_usage SET {', '.join(bounds)} WHERE owner = {query.bind(owner.get())}",
-            *query.args,
+            f"UPDATE owner_usage SET {', '.join(bounds)} WHERE {owned('owner_usage')}", *query.args
         )
         return found > 0
 
     async def _count(self) -> None:
         query = Conditions(self._provider)
-        name, *bounds = [
-            query.bind(value)
-            for value in (owner.get(), self._most("records"), self._most("bytes"), owner.get())
-        ]
+        bounds = [query.bind(self._most(name)) for name in self._bounds]
         async with self._client.tx() as transaction:
             if self._provider == "postgresql":  # SQLite has one writer at a time anyway
                 await transaction.execute_raw(
@@ -96,8 +91,8 @@ class Quotas:
                 )
             await transaction.execute_raw(
                 "INSERT INTO owner_usage (owner, records, bytes, most_records, most_bytes)"
-                f" SELECT {name}, count(*), coalesce(sum(size), 0), {bounds[0]}, {bounds[1]}"
-                f" FROM video_analysis WHERE owner = {bounds[2]} ON CONFLICT DO NOTHING",
+                f" SELECT {OWNER}, count(*), coalesce(sum(size), 0), {', '.join(bounds)}"
+                f" FROM video_analysis AS v WHERE {owned('v')} ON CONFLICT DO NOTHING",
                 *query.args,
             )
 

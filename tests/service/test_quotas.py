@@ -19,8 +19,8 @@ from tests.service.test_bad_input import COLLECTION, assert_problem
 pytestmark = pytest.mark.anyio
 
 INSERT = (
-    "INSERT INTO video_analysis (id, video_id, description, updated_at)"
-    " VALUES ('x', 'x', 'text', '2026-01-01')"
+    "INSERT INTO video_analysis (id, owner, video_id, description, updated_at)"
+    " VALUES ('x', 'default', 'x', 'text', '2026-01-01')"
 )
 
 

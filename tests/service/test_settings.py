@@ -89,6 +89,7 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str
         ("RATE_LIMIT_BULK", "1/minute;9/hour", "is not a limit such as 300/minute"),
         ("RATE_LIMIT_FAILURES", "0/minute", "is not between 1 and 1000000000"),
         ("RATE_LIMIT_STORE", "memcached://:secret@h", "must start with redis:// or rediss://"),
+        ("RATE_LIMIT_STORE", "redis://:se/secret@h:6379", "has a port that is none"),
         ("RATE_LIMIT_STORE_DOWN", "ajar", "Input should be 'open' or 'closed'"),
         ("FORWARDED_ALLOW_IPS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("FORWARDED_ALLOW_IPS", "proxy", "does not appear to be an IPv4 or IPv6 network"),
