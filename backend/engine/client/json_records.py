@@ -115,10 +115,8 @@ class JsonRecords:
     async def _find_each(self, field: str, values: list[str]) -> dict[str, Record | None]:
         if len(values) == 1:
             return {values[0]: await self._find_unique({field: values[0]})}
-        # Repeated up to a power of two: a statement for each number would push out others.
-        repeats = [values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))
         key = self._form.keys[field]
-        records = await self.find_many(where={field: {"in": values + repeats}})
+        records = await self.find_many(where={field: {"in": values}})
         found: dict[str, Record | None] = {record[key]: record for record in records}
         missing = [value for value in values if value not in found]
         if missing:
