@@ -39,7 +39,7 @@ class PostgresServer(EmbeddedPostgres):
         """Run SQL and return what it prints: fields between `|`, a row a line."""
         return self._call(
             "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-p", str(self.port),
-            "-U", USER, "-d", database, "-c", sql,
+            "-U", USER, "-d", database, "-c", sql, as_server=False,
         ).strip()  # fmt: skip
 
     def create_database(self, name: str | None = None, *, template: str = "template1") -> str:

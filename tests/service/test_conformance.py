@@ -25,6 +25,11 @@ exclude-operation-id = ["stats", "look_up", "health"]
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "304", "401", "404", "409", "412", "422"]
 """
+# Most random bodies are refused before they reach the database, so one database is enough for them.
+PHASES = {
+    "sqlite": "examples,coverage,fuzzing,stateful",
+    "postgresql": "examples,coverage,stateful",
+}
 
 
 def test_the_service_does_what_its_document_says(own_database: Database, tmp_path: Path) -> None:
@@ -35,7 +40,8 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
             [
                 *(sys.executable, "-m", "schemathesis.cli"),
                 *("run", f"{server.url}/openapi.json", "--checks=all", "--seed=1"),
-                *("--max-examples=10", "--generation-database=none", "--no-color"),
+                *(f"--phases={PHASES[own_database.provider]}", "--max-examples=4"),
+                *("--generation-database=none", "--no-color"),
                 *("--continue-on-failure", "--no-shrink"),
                 *("--header", f"Authorization: Bearer {key}", "--header", "X-Owner: default"),
             ],

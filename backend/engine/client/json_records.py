@@ -136,10 +136,8 @@ class JsonRecords:
     async def _find_each(self, key: _Key, values: list[str]) -> dict[str, Record | None]:
         if len(values) == 1:
             return {values[0]: await self._find_unique(key.where(values[0]))}
-        # Repeated up to a power of two: a statement for each number would push out others.
-        repeats = [values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))
         name = self._form.keys[key.field]
-        where = {**dict(key.others), key.field: {"in": values + repeats}}
+        where = {**dict(key.others), key.field: {"in": values}}
         records = await self.find_many(where=where)
         found: dict[str, Record | None] = {record[name]: record for record in records}
         missing = [value for value in values if value not in found]

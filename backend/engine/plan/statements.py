@@ -3,6 +3,10 @@
 Most templates have a fixed text. One with a list of values (`IN (...)`) has a text for each length
 of the list, and is split into several statements where the list is longer than the database
 takes; that is the `templateSql` of render-query.ts in client-engine-runtime 7.10.
+
+Unlike there, a long list of values is filled up with its last one, which changes nothing of what
+`IN` and `NOT IN` find: the text of each length would be compiled and kept by each connection, and
+SQLite takes 200 KB for 1,000 values.
 """
 
 from __future__ import annotations
@@ -76,6 +80,7 @@ class SqlTemplate:
         return [self._render_one(chunk) for chunk in chunks]
 
     def _render_one(self, args: Sequence[Any]) -> Rendered:
+        args = self._filled_up(args)
         key = tuple(_shape(fragment["type"], arg) for fragment, arg in self._parameters(args))
         statement = self._texts.get(key)
         if statement is None:
@@ -88,6 +93,17 @@ class SqlTemplate:
         if len(flat) > self._max:
             raise _too_many_parameters()
         return statement, flat
+
+    def _filled_up(self, args: Sequence[Any]) -> Sequence[Any]:
+        filled = list(args)
+        total = sum(len(_flatten(f["type"], arg)) for f, arg in self._parameters(args))
+        for at, (fragment, arg) in enumerate(self._parameters(args)):
+            if fragment["type"] == "parameterTuple" and isinstance(arg, list) and arg:
+                more = min(_length_kept(len(arg)) - len(arg), self._max - total)
+                if more > 0:
+                    filled[at] = arg + arg[-1:] * more
+                    total += more
+        return filled
 
     def _parameters(self, args: Sequence[Any]) -> list[tuple[Mapping[str, Any], Any]]:
         places = [fragment for fragment in self._fragments if fragment["type"] != "stringChunk"]
@@ -158,6 +174,12 @@ class SqlTemplate:
             [*args[:longest], value[start : start + room], *args[longest + 1 :]]
             for start in range(0, len(value), room)
         ]
+
+
+def _length_kept(length: int) -> int:
+    """The next of 1 to 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, ..."""
+    step = 1 << max(length.bit_length() - 3, 0)
+    return -(-length // step) * step
 
 
 def _flatten(kind: str, arg: Any) -> Sequence[Any]:

@@ -28,7 +28,12 @@ def param(name: str) -> dict[str, Any]:
 
 
 def template(
-    *fragments: Any, args: Any, types: Any, chunkable: bool = True, numbered: bool = False
+    *fragments: Any,
+    args: Any,
+    types: Any,
+    chunkable: bool = True,
+    numbered: bool = False,
+    most: int = 4,
 ) -> SqlTemplate:
     node = {
         "type": "templateSql",
@@ -41,7 +46,7 @@ def template(
         "placeholderFormat": {"prefix": "$" if numbered else "?", "hasNumbering": numbered},
         "chunkable": chunkable,
     }
-    return SqlTemplate(node, returns_rows=True, max_bind_values=4)
+    return SqlTemplate(node, returns_rows=True, max_bind_values=most)
 
 
 def rendered(made: SqlTemplate, **values: Any) -> list[tuple[str, list[Any], list[str]]]:
@@ -84,6 +89,18 @@ def test_placeholders_are_numbered_where_the_database_wants_it() -> None:
 def test_a_list_makes_as_many_placeholders(value: Any, text: str, args: list[str]) -> None:
     made = template("a IN ", TUPLE, args=[param("x")], types=[STRING])
     assert rendered(made, x=value) == [(text, args, ["string"] * len(args))]
+
+
+def test_long_lists_of_many_lengths_share_few_statements() -> None:
+    made = template("a IN ", TUPLE, " LIMIT 1", args=[param("x")], types=[INT], most=999)
+    lengths = set()
+    for length in range(1, 1000):
+        ((statement, args),) = made.render({"x": list(range(length))})
+        assert list(args) == [*range(length), *[length - 1] * (len(args) - length)]
+        assert statement.sql.count("?") == len(statement.arg_types) == len(args) <= 999
+        assert length <= 8 or len(args) <= length * 1.25
+        lengths.add(len(args))
+    assert len(lengths) == 36
 
 
 def test_rows_of_values_take_their_types_from_the_tuple() -> None:
