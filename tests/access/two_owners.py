@@ -38,7 +38,6 @@ class Side:
     client: httpx.AsyncClient
     key: str
     cursors: dict[str, str] = field(default_factory=dict)
-    etags: dict[str, str] = field(default_factory=dict)
 
     async def send(self, ask: Ask) -> httpx.Response:
         method, path, options = ask
@@ -49,8 +48,7 @@ class Side:
             if options["params"]["cursor"] is None:
                 del options["params"]["cursor"]
         answer = await self.client.request(method, path, **options)
-        name = f"{path} {sorted((options.get('params') or {}).items() - {('cursor', 0)})}"
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        if answer.content and answer.headers["content-type"].startswith("application/json"):
             body = answer.json()
             if isinstance(body, dict) and body.get("next_cursor"):
                 self.cursors[path] = body["next_cursor"]
