@@ -27,9 +27,12 @@ venv:
 venv-dev:
 	@$(call bootstrap,--dev)
 
-test: venv-dev ## set-up, then all tests, on SQLite and PostgreSQL (ARGS="-k name" chooses)
+# As many processes as there are cores, each with a PostgreSQL of its own; a file's tests stay together.
+workers = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: venv-dev ## set-up, then all tests, on SQLite and PostgreSQL (ARGS="-k name" chooses, "-n 0" in one process)
 	@$(bin)/memory-mirror setup --no-migrations
-	@$(bin)/python -m pytest $(ARGS)
+	@$(bin)/python -m pytest $(workers) $(ARGS)
 
 test-pages: venv-dev ## /docs and /redoc in a real Chromium (CHROMIUM=/path/to/it, or Debian's, installed if it is missing)
 	@for name in $(CHROMIUM) chromium chromium-browser google-chrome; do \

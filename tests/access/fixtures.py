@@ -21,7 +21,9 @@ async def service(
     database: Database, **settings: Any
 ) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """On `database`, with these settings; by default one that needs a key."""
-    options = {"auth": "required", "audit_seal_seconds": 0, **settings}
+    options = {
+        "auth": "required", "audit_seal_seconds": 0, "rate_limit_failures": "", **settings
+    }  # fmt: skip
     app = create_app(settings_for(database.url, **options))
     async with app.router.lifespan_context(app), client_of(app) as client:
         yield app, client

@@ -16,7 +16,7 @@ from tests.service.server import Server
 pytestmark = pytest.mark.anyio
 
 COLLECTION = "/api/video-analysis/"
-RECORDS = 160
+RECORDS = 100
 MOST_KEPT = 50 * 2**20
 """Bytes beside those of a service that has just started."""
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from starlette.routing import Mount, Route
 from starlette.types import Scope
 
-from backend.core.caller import ANONYMOUS, actor
+from backend.core.caller import ANONYMOUS
 from backend.http.address import ClientAddresses
 from backend.http.exchange import Exchange
 from backend.http.routes import COUNTED_AS, READING, RateClassOf
@@ -29,10 +29,12 @@ class RateLimit:
         rate_class = self._class_of(exchange.scope)
         if rate_class is None:
             return
-        caller = actor.get()
-        if caller == ANONYMOUS:
-            caller = self._addresses.of(exchange.scope)
-        window = await self._limits.hit(rate_class, caller)
+        asked_by = exchange.caller
+        if asked_by is None or asked_by.kind == ANONYMOUS:
+            name = self._addresses.of(exchange.scope)
+        else:
+            name = f"{asked_by.kind} {asked_by.id}"
+        window = await self._limits.hit(rate_class, name)
         if window is None:
             return
         exchange.response_headers += window.headers()
