@@ -10,7 +10,6 @@ import pytest
 
 from backend.http.routes import ApiRoute, counted_as, open_to_all
 from backend.main import create_app
-from tests.access.fixtures import make_key, service, shown
 from tests.fixtures import Database, settings_for
 from tests.service.test_bad_input import COLLECTION, assert_problem
 
@@ -150,42 +149,6 @@ async def test_classes_and_networks_are_counted_apart(database: Database) -> Non
             ]
         ]
     assert statuses == [200, 200, 429, 200, 200]
-
-
-async def test_a_key_is_counted_wherever_it_comes_from(database: Database) -> None:
-    async with service(database) as (app, _):
-        keys = {name: (await make_key(app, "search"))[1] for name in "ab"}
-    async with limited(database, auth="required") as client_from:
-        statuses = [
-            (
-                await client_from(f"203.0.113.{address}").get(
-                    "/api/search?q=a", headers=shown(keys[name])
-                )
-            ).status_code
-            for name, address in [("a", "1"), ("a", "2"), ("a", "3"), ("b", "3")]
-        ]
-    assert statuses == [200, 200, 429, 200]
-
-
-async def test_who_sends_many_keys_that_are_none_is_not_looked_at(database: Database) -> None:
-    async with service(database) as (app, _):
-        _, key = await make_key(app, "search")
-    settings = {"auth": "required", "rate_limit_search": "", "rate_limit_failures": "3/hour"}
-    async with limited(database, **settings) as client_from:
-        sender, other = client_from("203.0.113.9"), client_from("203.0.113.10")
-
-        async def ask(client: httpx.AsyncClient, sent: str) -> int:
-            answer = await client.get("/api/search?q=a", headers=shown(sent))
-            if answer.status_code == 429:
-                assert_problem(answer, 429)
-                assert int(answer.headers["retry-after"]) > 3_000
-            return answer.status_code
-
-        assert [await ask(sender, f"guess {n}") for n in range(5)] == [401] * 3 + [429] * 2
-        assert await ask(sender, "guess 0") == 429
-        assert (await sender.get("/api/test/health")).status_code == 200
-        assert (await sender.get("/api/search?q=a")).status_code == 401
-        assert [await ask(other, each) for each in (key, "guess")] == [200, 401]
 
 
 async def test_a_header_moves_nobody_to_another_address(database: Database) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.core.caller import acting_for
 from backend.main import create_app
+from tests.access.fixtures import make_key
 from tests.fixtures import Database, client_of, prisma_on, settings_for
 from tests.service.server import Server
 from tests.service.test_bad_input import COLLECTION, assert_problem
@@ -128,12 +128,15 @@ async def test_what_others_are_writing_when_an_owner_is_first_counted_counts(
 
 
 async def test_owners_have_a_quota_each(database: Database) -> None:
-    async with service(database, quota_records=1) as client:
+    settings = {"quota_records": 1, "auth": "required", "audit_seal_seconds": 0}
+    app = create_app(settings_for(database.url, **settings))
+    async with app.router.lifespan_context(app), client_of(app) as client:
         for name in ("ann", "bob"):
-            with acting_for(name):
-                assert (await create(client, "v0")).status_code == 201
-                refused = assert_problem(await create(client, "v1"), 403)
-                assert refused["usage"] == {"records": {"used": 1, "allowed": 1}}
+            _, key = await make_key(app, "records:write", owners=(name,))
+            client.headers["X-API-Key"] = key
+            assert (await create(client, "v0")).status_code == 201
+            refused = assert_problem(await create(client, "v1"), 403)
+            assert refused["usage"] == {"records": {"used": 1, "allowed": 1}}
 
 
 async def test_other_programs_are_held_to_it_too(database: Database) -> None:

@@ -58,10 +58,11 @@ class WhoAsks:
             if credential is not None:
                 await self._limits.refuse_if_blocked(self._addresses.of(exchange.scope))
             _admit(exchange, await self._access.find(credential, address))
-        except KeyRequired as error:
-            await self._fail(exchange, error)
         except ServiceError as error:
-            _refuse(exchange, error)
+            if credential is not None and isinstance(error, KeyRequired):
+                await self._fail(exchange, error)
+            else:
+                _refuse(exchange, error)
 
     async def _fail(self, exchange: Exchange, error: ServiceError) -> None:
         client = self._addresses.of(exchange.scope)
