@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backend.commands.memories import on_database, say_json
+from backend.commands.memories import add_owner, on_database, say_json
+from backend.core.caller import DEFAULT_OWNER
 from backend.engine.cli.command_error import CommandError
 from backend.history import AuditFilters
 from backend.models.schemas import VideoId
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--action", help="what was done: create, update, delete, restore, ...")
     shown.add_argument("--video-id", help="of this video")
     shown.add_argument("--request-id", help="by this request")
+    add_owner(shown, or_all=True)
     shown.add_argument("--limit", type=int, default=100, help="how many at most (100)")
     shown.add_argument("--json", action="store_true", help="answer in JSON")
     shown.set_defaults(act=_list)
@@ -56,15 +58,19 @@ def _list(arguments: argparse.Namespace) -> int:
         video_id=_checked("--video-id", arguments.video_id, TypeAdapter(VideoId).validate_python),
         request_id=arguments.request_id,
     )
-    changes = on_database(lambda services: _changes(services, filters, arguments.limit))
+    changes = on_database(
+        lambda services: _changes(services, filters, arguments.limit),
+        owner=arguments.owner,
+    )
     if arguments.json:
         say_json({"changes": changes, "count": len(changes)})
         return 0
     for change in changes:
+        of = "" if change["owner"] == DEFAULT_OWNER else f" of {change['owner']}"
         version = "" if change["version"] is None else f" version {change['version']}"
         print(
             f"{change['number']:8}  {change['at']}  {change['actor'] or '-'}  {change['action']}"
-            f" {change['kind']} {change['name']}{version}"
+            f" {change['kind']} {change['name']}{version}{of}"
         )
     return 0
 

@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from backend.core.caller import act_as_command
+from backend.core.caller import (
+    ALL_OWNERS,
+    DEFAULT_OWNER,
+    act_as_command,
+    acting_for,
+    is_owner_name,
+)
 from backend.core.config import load_settings
 from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
@@ -53,8 +59,28 @@ def filters_of(arguments: argparse.Namespace) -> Filters:
     return Filters(**given)
 
 
-def on_database(work: Callable[[Services], Awaitable[T]]) -> T:
-    """Do something with the database that DATABASE_URL names."""
+def add_owner(parser: argparse.ArgumentParser, *, or_all: bool = False) -> None:
+    """`or_all`: of all owners, where none is named."""
+    parser.add_argument(
+        "--owner",
+        type=_owner_or_all if or_all else _owner,
+        default=ALL_OWNERS if or_all else DEFAULT_OWNER,
+        help="whose, * for all (*)" if or_all else f"whose ({DEFAULT_OWNER})",
+    )
+
+
+def _owner(text: str) -> str:
+    if not is_owner_name(text):
+        raise argparse.ArgumentTypeError("an owner is 1 to 255 visible ASCII characters, no comma")
+    return text
+
+
+def _owner_or_all(text: str) -> str:
+    return text if text == ALL_OWNERS else _owner(text)
+
+
+def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAULT_OWNER) -> T:
+    """Do something for an owner with the database that DATABASE_URL names."""
 
     async def run() -> T:
         act_as_command()
@@ -64,7 +90,8 @@ def on_database(work: Callable[[Services], Awaitable[T]]) -> T:
         )
         await services.database.connect()
         try:
-            return await work(services)
+            with acting_for(owner):
+                return await work(services)
         finally:
             await services.database.disconnect()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from html import unescape
 
-from backend.commands.memories import add_filters, filters_of, on_database, say_json
+from backend.commands.memories import add_filters, add_owner, filters_of, on_database, say_json
 from backend.engine.cli.command_error import CommandError
 
 
@@ -16,8 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reindex",
         action="store_true",
-        help="make the index anew; needed for descriptions that other programs have written",
+        help="make the index of all owners anew; needed for descriptions that other programs have"
+        " written",
     )
+    add_owner(parser)
     add_filters(parser)
 
 
@@ -33,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("--limit is 1 to 100", code=2)
     filters = filters_of(arguments)
     page = on_database(
-        lambda services: services.search.search(text, filters, limit=arguments.limit)
+        lambda services: services.search.search(text, filters, limit=arguments.limit),
+        owner=arguments.owner,
     )
     if arguments.json:
         say_json(page)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from backend.commands.memories import add_filters, filters_of, on_database, say_json
+from backend.commands.memories import add_filters, add_owner, filters_of, on_database, say_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="all of the answer, as JSON")
+    add_owner(parser)
     add_filters(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     filters = filters_of(arguments)
-    stats = on_database(lambda services: services.database.stats(filters))
+    stats = on_database(lambda services: services.database.stats(filters), owner=arguments.owner)
     if arguments.json:
         say_json(stats)
         return 0

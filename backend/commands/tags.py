@@ -6,7 +6,7 @@ import argparse
 
 from pydantic import TypeAdapter, ValidationError
 
-from backend.commands.memories import on_database, say_json
+from backend.commands.memories import add_owner, on_database, say_json
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Name
 from backend.records import PEOPLE, TAGS, Kind
@@ -16,6 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", action="store_true", help="the people in place of the tags")
     parser.add_argument("--limit", type=int, default=100, help="how many at most (100)")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
+    add_owner(parser)
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"))
     change.add_argument("--merge", nargs="+", metavar="NAME", help="all of them into the last")
@@ -26,14 +27,17 @@ def run(arguments: argparse.Namespace) -> int:
     kind = PEOPLE if arguments.people else TAGS
     if arguments.delete is not None:
         name = _name(arguments.delete)
-        on_database(lambda services: services.database.delete_name(kind, name))
+        on_database(
+            lambda services: services.database.delete_name(kind, name), owner=arguments.owner
+        )
         return 0
     if arguments.rename or arguments.merge:
         return _change(arguments, kind)
     if not 1 <= arguments.limit <= 1000:
         raise CommandError("--limit is 1 to 1000", code=2)
     page = on_database(
-        lambda services: services.database.list_names(kind, limit=arguments.limit, cursor=None)
+        lambda services: services.database.list_names(kind, limit=arguments.limit, cursor=None),
+        owner=arguments.owner,
     )
     if arguments.json:
         say_json(page)
@@ -48,9 +52,14 @@ def _change(arguments: argparse.Namespace, kind: Kind) -> int:
     if len(names) < 2:
         raise CommandError("name the tags to merge, and then the one to merge them into", code=2)
     if arguments.rename:
-        changed = on_database(lambda services: services.database.rename(kind, *names))
+        changed = on_database(
+            lambda services: services.database.rename(kind, *names), owner=arguments.owner
+        )
     else:
-        changed = on_database(lambda services: services.database.merge(kind, names[:-1], names[-1]))
+        changed = on_database(
+            lambda services: services.database.merge(kind, names[:-1], names[-1]),
+            owner=arguments.owner,
+        )
     if arguments.json:
         say_json(changed)
     else:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from backend.core.caller import ALL_OWNERS, acting_for
+from backend.core.caller import ALL_OWNERS, acting_for, owner
 from backend.core.database import translated_errors
 from backend.history import change_log, seals
 from backend.history.change_log import START, Order, Position, Row
@@ -205,7 +205,8 @@ class AuditService:
 
 
 def _order(filters: AuditFilters) -> Order:
-    return "log" if filters.video_id is None else "version"
+    is_of_one = filters.video_id is not None and owner.get() != ALL_OWNERS
+    return "version" if is_of_one else "log"
 
 
 def _shown(found: list[Row]) -> list[Row]:

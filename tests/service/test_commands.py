@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend.core.caller import acting_for
+from backend.models.schemas import VideoAnalysisCreate
+from backend.services import make_services
 from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +56,37 @@ async def test_commands(client: httpx.AsyncClient, database: Database) -> None:
 
     assert memory_mirror(database, "stats").stdout.startswith("videos       3\n")
     assert json.loads(memory_mirror(database, "stats", "--json").stdout)["total"] == 3
+
+
+async def test_commands_act_for_the_owner_that_they_name(own_database: Database) -> None:
+    services = make_services(own_database.url)
+    await services.database.connect()
+    for name in ("ann", "bob"):
+        with acting_for(name):
+            new = VideoAnalysisCreate(
+                video_id="v", description=f"A day of {name}.", tags=["sea", name]
+            )
+            await services.database.create_video_analysis(new)
+    await services.database.disconnect()
+
+    def said(*words: str) -> str:
+        done = memory_mirror(own_database, *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert said("tags", "--owner", "ann").split() == ["1", "ann", "1", "sea"]
+    assert said("tags", "--owner", "ann", "--rename", "sea", "shore").split() == ["1", "shore"]
+    assert said("tags", "--owner", "bob").split() == ["1", "bob", "1", "sea"]
+    assert said("search", "day", "--owner", "bob").splitlines()[1].strip() == "A [day] of bob."
+    assert said("search", "day").strip() == "Nothing found"
+    assert said("stats", "--owner", "bob").startswith("videos       1\n")
+    listed = said("audit", "list").splitlines()
+    assert [line.split(" of ")[1] for line in listed] == ["ann", "ann", "bob", "ann"]
+    assert len(said("audit", "list", "--video-id", "v").splitlines()) == 3
+    assert len(said("audit", "list", "--owner", "bob").splitlines()) == 1
+    refused = memory_mirror(own_database, "tags", "--owner", "*", "--delete", "sea")
+    assert refused.returncode == 2
+    assert said("tags", "--owner", "bob").split() == ["1", "bob", "1", "sea"]
 
 
 async def test_reindex_finds_what_others_wrote(
