@@ -91,7 +91,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             rounds=options.rounds,
             seconds=options.seconds,
         )
-        by_size = [c for c in contestants if c.is_limit or (c.is_ours and not c.logs_requests)]
+        by_size = [
+            c
+            for c in contestants
+            if c.is_limit or (c.is_ours and not (c.logs_requests or c.needs_key))
+        ]
         cost = bench.cost_by_size(by_size, sizes, seconds=min(options.seconds, 3))
     return {
         "date": date.today().isoformat(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,14 +21,15 @@ class WrongAnswerError(Exception):
     pass
 
 
-def check(port: int, newest: list[Row], stored: Stored) -> None:
+def check(port: int, newest: list[Row], stored: Stored, headers: Mapping[str, str]) -> None:
     """`newest` are the last records stored, newest first; `stored` reads a description from the
-    database itself. Raises WrongAnswerError."""
-    _Check(port, stored).run(newest)
+    database itself; `headers` are of each request. Raises WrongAnswerError."""
+    _Check(port, stored, headers).run(newest)
 
 
 class _Check:
-    def __init__(self, port: int, stored: Stored) -> None:
+    def __init__(self, port: int, stored: Stored, headers: Mapping[str, str]) -> None:
+        self._headers = headers
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._stored = stored
 
@@ -68,7 +69,8 @@ class _Check:
         self._ask("PUT", COLLECTION + "no-such-video", {"description": "x"}, status=404)
 
     def _ask(self, method: str, path: str, body: Any = None, *, status: int) -> Any:
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        content = {} if body is None else {"Content-Type": "application/json"}
+        headers = {**self._headers, **content}
         sent = None if body is None else json.dumps(body)
         self._connection.request(method, path, sent, headers)
         response = self._connection.getresponse()

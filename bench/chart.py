@@ -27,6 +27,7 @@ KINDS = {  # by the start of the name, of which the first counts
     "fastapi-constant": ("FastAPI, constant", "#b0b0b0"),
     "bare-sqlite": ("bare ASGI + driver", "#909090"),
     "bare-asyncpg": ("bare ASGI + driver", "#909090"),
+    "ours-key": ("Memory Mirror, with a key", "#f4b393"),
     "ours-logging": ("Memory Mirror, logging", "#ea8a5c"),
     "ours": ("Memory Mirror", "#c2410c"),
     "fastapi-asyncpg": ("FastAPI + asyncpg", "#60a5fa"),

@@ -37,6 +37,8 @@ class Contestant:
     """The practical limit of its database: its driver without anything above it."""
     logs_requests: bool = False
     """By a line for each. Only ours does, unless it is told not to."""
+    needs_key: bool = False
+    """And counts the requests of each key, against a limit that none reaches."""
 
     @property
     def is_ours(self) -> bool:
@@ -53,6 +55,10 @@ class Contestant:
             environment["DATABASE_URL"] = url
         if flush:
             environment["FLUSH"] = "1"
+        if self.needs_key:
+            environment |= {"AUTH": "required", **_LIMITS}
+        elif self.is_ours:
+            environment["AUTH"] = "off"
         if self.is_ours and not self.logs_requests:
             environment["LOG_LEVEL"] = "warning"
         return environment
@@ -68,8 +74,10 @@ def _uvicorn(module: str) -> tuple[str, ...]:
 
 _NODE = (str(NODE), "server.ts")
 _PRODUCTION = {"NODE_ENV": "production"}
+_LIMITS = {f"RATE_LIMIT_{name}": "1000000000/hour" for name in ("READ", "WRITE", "SEARCH", "BULK")}
 _SERVE = (str(OURS), "serve")
 _LOGGING = "Memory Mirror, with a log line per request"
+_WITH_KEY = "Memory Mirror, with a key and a rate limit"
 
 CONTESTANTS = (
     Contestant("bare-constant", "bare ASGI, constant answer", None, _uvicorn("bare_constant")),
@@ -83,6 +91,9 @@ CONTESTANTS = (
     Contestant("ours-sqlite", "**Memory Mirror**", "sqlite", _SERVE, layout="ours"),
     Contestant(
         "ours-logging-sqlite", _LOGGING, "sqlite", _SERVE, layout="ours", logs_requests=True
+    ),
+    Contestant(
+        "ours-key-sqlite", _WITH_KEY, "sqlite", _SERVE, layout="ours", needs_key=True
     ),
     Contestant(
         "fastify-prisma-sqlite", "Fastify 5 + Prisma 7", "sqlite", _NODE, FASTIFY,
@@ -104,6 +115,9 @@ CONTESTANTS = (
     Contestant(
         "ours-logging-postgresql", _LOGGING, "postgresql", _SERVE, layout="ours",
         logs_requests=True,
+    ),
+    Contestant(
+        "ours-key-postgresql", _WITH_KEY, "postgresql", _SERVE, layout="ours", needs_key=True
     ),
     Contestant(
         "fastapi-asyncpg", "FastAPI + asyncpg", "postgresql", _uvicorn("fastapi_asyncpg")

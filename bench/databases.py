@@ -19,9 +19,11 @@ from typing import Literal
 
 import asyncpg
 
+from backend.core.role import make_role
 from backend.engine.migrate import deploy
 from backend.services import make_services
 from backend.text.entry import index_entry
+from bench.key import make_key
 from bench.records import Row
 from tests.postgres import USER, PostgresServer
 
@@ -59,6 +61,8 @@ POSTGRES_SETTINGS = {
 class SQLiteDatabases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.key = ""
+        """Of our templates."""
 
     def fill(self, layout: Layout, size: int, rows: Iterable[Row]) -> None:
         template = self._template(layout, size)
@@ -83,7 +87,7 @@ class SQLiteDatabases:
             )
             database.execute("COMMIT")
             if layout == "ours":
-                asyncio.run(_apply(f"file:{draft}"))
+                self.key = asyncio.run(_finish(f"file:{draft}"))
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             database.close()
@@ -117,6 +121,7 @@ class SQLiteDatabases:
 class PostgresDatabases:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
+        self.key = ""
         self._filled: set[str] = set()
         self._copies: set[str] = set()
 
@@ -132,7 +137,7 @@ class PostgresDatabases:
             self._server.psql(TABLE.format(datetime="TIMESTAMP(3)"), database=template)
         asyncio.run(_copy_in(self._libpq_url(template), layout, rows))
         if layout == "ours":
-            asyncio.run(_apply(url))
+            self.key = asyncio.run(_finish(url))
         self._server.psql("VACUUM (ANALYZE)", database=template)
         self._server.psql("CHECKPOINT")
         self._filled.add(template)
@@ -187,12 +192,14 @@ async def _copy_in(url: str, layout: Layout, rows: Iterable[Row]) -> None:
         await connection.close()
 
 
-async def _apply(url: str) -> None:
-    """Apply the queue of rows to the search index."""
+async def _finish(url: str) -> str:
+    """Apply the queue of rows to the search index, and make PostgreSQL's role and a key: which?"""
     services = make_services(url)
     await services.database.connect()
     try:
         await services.search.search("nothing", limit=1)
+        await make_role(services.database)
+        return await make_key(services.database)
     finally:
         await services.database.disconnect()
 

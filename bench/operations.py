@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,20 +28,23 @@ class Operation:
     title: str
     script: str
     writes: bool = False
+    ours_alone: bool = False
     flush: bool = False
     """A write is answered when the disk has it. Without: when the operating system has it, so a
     crash of the process loses nothing, and one of the machine at most the last moments."""
 
 
 GET = Operation("get", "get one", "get.lua")
+UNCHANGED = Operation("unchanged", "get one that is known: 304", "unchanged.lua", ours_alone=True)
 LIST = Operation("list", "list 100", "list.lua")
+SEARCH = Operation("search", "search", "search.lua", ours_alone=True)
 CREATE = Operation("create", "create", "create.lua", writes=True)
 UPDATE = Operation("update", "update", "update.lua", writes=True)
 CREATE_FLUSHED = Operation(
     "create-flushed", "create, flushed", "create.lua", writes=True, flush=True
 )
 
-OPERATIONS = (GET, LIST, UPDATE, CREATE, CREATE_FLUSHED)
+OPERATIONS = (GET, UNCHANGED, LIST, SEARCH, UPDATE, CREATE, CREATE_FLUSHED)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class LoadGenerator:
         *,
         size: int,
         connections: int | None = None,
+        key: str | None = None,
     ) -> Load:
         """On a table of `size` rows. Raises LoadFailedError."""
         connections = connections or self._connections
@@ -88,8 +93,15 @@ class LoadGenerator:
             "-s", operation.script, f"http://127.0.0.1:{port}",
             "--", *map(str, self._arguments(operation, size)),
         ]  # fmt: skip
+        environment = os.environ if key is None else {**os.environ, "BENCH_KEY": key}
         done = subprocess.run(
-            command, cwd=SCRIPTS, capture_output=True, text=True, timeout=seconds + 60, check=False
+            command,
+            cwd=SCRIPTS,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds + 60,
+            check=False,
         )
         if done.returncode:
             raise LoadFailedError(f"wrk failed: {done.stderr or done.stdout}")
@@ -105,6 +117,8 @@ class LoadGenerator:
         self._runs += 1
         if operation.script == "list.lua":
             return (LISTED,)
+        if operation.script == "search.lua":
+            return (self._descriptions,)
         if operation.script == "create.lua":
             return (f"load-{self._runs}-", self._descriptions)
         if operation.script == "update.lua":

@@ -85,7 +85,8 @@ class Bench:
                     def stored(video_id: str) -> str | None:
                         return databases.stored(at, video_id)  # noqa: B023  used within the turn
 
-                    answers.check(running.port, newest, stored)
+                    headers = self._headers(contestant)
+                    answers.check(running.port, newest, stored, headers)
             self.log(f"{contestant.name}: answers are right")
         measured = {contestant.name: Measured() for contestant in contestants}
         for turn in range(rounds):
@@ -132,23 +133,30 @@ class Bench:
         measured: Measured,
     ) -> None:
         for flush in (False, True):
-            some = [operation for operation in operations if operation.flush is flush]
+            some = [
+                operation
+                for operation in operations
+                if operation.flush is flush and (contestant.is_ours or not operation.ours_alone)
+            ]
             if flush and contestant.provider is None:
                 continue  # it stores nothing
             if not some:
                 continue
             with self._running(contestant, size, flush=flush) as (running, _):
                 for operation in some:
-                    sample = self._sample(operation, running, size, seconds)
+                    key = self._key(contestant)
+                    sample = self._sample(operation, running, size, seconds, key)
                     measured.samples.setdefault(operation.name, []).append(sample)
                 if not flush:
                     measured.starts.append(running.seconds_to_first_answer)
                     measured.resident.append(running.resident_bytes())
 
-    def _sample(self, operation: Operation, running: Server, size: int, seconds: float) -> Sample:
-        self.load.run(operation, running.port, WARM_UP_SECONDS, size=size)
+    def _sample(
+        self, operation: Operation, running: Server, size: int, seconds: float, key: str | None
+    ) -> Sample:
+        self.load.run(operation, running.port, WARM_UP_SECONDS, size=size, key=key)
         before = running.cpu_seconds()
-        seen = self.load.run(operation, running.port, seconds, size=size)
+        seen = self.load.run(operation, running.port, seconds, size=size, key=key)
         used = running.cpu_seconds() - before
         return Sample(
             rate=seen.rate,
@@ -176,6 +184,7 @@ class Bench:
             path=answers.COLLECTION + self.sources[0].video_id,
             core=SERVER_CORE,
             log=log,
+            headers=self._headers(contestant),
         )
         try:
             yield running, url
@@ -186,6 +195,15 @@ class Bench:
             ) from error
         finally:
             running.stop()
+
+    def _key(self, contestant: Contestant) -> str | None:
+        if not contestant.needs_key or contestant.provider is None:
+            return None
+        return self.databases[contestant.provider].key
+
+    def _headers(self, contestant: Contestant) -> dict[str, str]:
+        key = self._key(contestant)
+        return {} if key is None else {"X-API-Key": key}
 
     def _fill(self, contestant: Contestant, size: int) -> None:
         if contestant.provider is not None:

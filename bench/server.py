@@ -60,9 +60,11 @@ def start(
     path: str,
     core: int,
     log: Path,
+    headers: Mapping[str, str],
 ) -> Server:
-    """Started and asked for `path` until it answers with 200. Raises ServerFailedError."""
-    if _answers(port, path):
+    """Started and asked for `path`, with `headers`, until it answers with 200. Raises
+    ServerFailedError."""
+    if _answers(port, path, headers):
         raise ServerFailedError(f"something else answers on port {port}")
     with log.open("wb") as output:
         started = time.perf_counter()
@@ -77,7 +79,7 @@ def start(
         )
     server = Server(process, port, 0.0)
     try:
-        while not _answers(port, path):
+        while not _answers(port, path, headers):
             waited = time.perf_counter() - started
             if process.poll() is not None or waited > START_SECONDS:
                 raise ServerFailedError(f"{' '.join(command)}:\n{log.read_text()[-3000:]}")
@@ -94,10 +96,10 @@ def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
-def _answers(port: int, path: str) -> bool:
+def _answers(port: int, path: str, headers: Mapping[str, str]) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers))
         return connection.getresponse().status == 200
     except OSError:
         return False

@@ -33,6 +33,15 @@ def found_owned(table: str) -> str:
     return f"({owned(table)}) IS TRUE"
 
 
+_KEY = "owner_videoId"
+_NONE: Mapping[str, Any] = {}
+
+
+def key_of(video_id: str) -> dict[str, Any]:
+    """The unique key of the owner's record, as the client takes it."""
+    return {_KEY: {"owner": owner.get(), "videoId": video_id}}
+
+
 class OwnedRows(Scope):
     """Confines a client to the rows of caller.owner."""
 
@@ -51,7 +60,10 @@ class OwnedRows(Scope):
         if method == "create_many":
             rows: Sequence[Mapping[str, Any]] = arguments["data"]
             return {**arguments, "data": [{**row, "owner": name} for row in rows]}
-        return {**arguments, "where": {**(arguments.get("where") or {}), "owner": name}}
+        where: Mapping[str, Any] = arguments.get("where") or {}
+        if method == "find_unique" and where.get(_KEY, _NONE).get("owner") == name:
+            return arguments
+        return {**arguments, "where": {**where, "owner": name}}
 
 
 @lru_cache(maxsize=1024)

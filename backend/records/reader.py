@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from backend.core.caller import ALL_OWNERS, acting_for, owner
-from backend.core.owners import found_owned
+from backend.core.caller import ALL_OWNERS, acting_for
+from backend.core.owners import found_owned, key_of
 from backend.engine import JsonRecords, Provider
 from backend.records.record import JSON_FORM, VERSION_FORM, RecordJson
 
@@ -95,12 +95,12 @@ class Reader:
         return [row["owner"] for row in rows]
 
     async def find(self, video_id: str) -> RecordJson | None:
-        row = await self.rows.find_unique(_key(video_id))
+        row = await self.rows.find_unique(key_of(video_id))
         return None if row is None else (await self.answers([row]))[0]
 
     async def version(self, video_id: str) -> int | None:
         """Of the record; None: there is none."""
-        found = await self._versions.find_unique(_key(video_id))
+        found = await self._versions.find_unique(key_of(video_id))
         return None if found is None else int(found["version"])
 
     async def by_video_ids(self, video_ids: Iterable[str]) -> tuple[dict[str, RecordJson], int]:
@@ -150,7 +150,3 @@ class Reader:
                     for start, end, text in segments or ()
                 ]
         return rows
-
-
-def _key(video_id: str) -> dict[str, Any]:
-    return {"owner_videoId": {"owner": owner.get(), "videoId": video_id}}

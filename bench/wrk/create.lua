@@ -2,7 +2,7 @@
 -- line, as JSON.
 dofile("summary.lua")
 
-local headers = { ["Content-Type"] = "application/json" }
+local headers = with_key({ ["Content-Type"] = "application/json" })
 local prefix
 local descriptions = {}
 local created = 0

@@ -1,3 +1,11 @@
+-- The key that the server needs, if it needs one.
+wrk.headers["X-API-Key"] = os.getenv("BENCH_KEY")
+
+function with_key(headers)
+  headers["X-API-Key"] = os.getenv("BENCH_KEY")
+  return headers
+end
+
 -- What every script prints when it is done: one line of JSON.
 function done(summary, latency, requests)
   local errors = summary.errors

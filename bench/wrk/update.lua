@@ -2,7 +2,7 @@
 -- description a line, as JSON.
 dofile("summary.lua")
 
-local headers = { ["Content-Type"] = "application/json" }
+local headers = with_key({ ["Content-Type"] = "application/json" })
 local paths = {}
 local bodies = {}
 
