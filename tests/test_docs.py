@@ -48,8 +48,11 @@ def test_commands_that_a_document_names_exist(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_that_a_document_names_exist(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
-    named = set(re.findall(r"\]\(([^)#:]+)\)", text))
-    named |= set(re.findall(r"`((?:backend|prisma|tests|bench|oracle)/[\w./-]*)`", text))
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    assert [
+        path for path in sorted(linked) if not (ROOT / name).parent.joinpath(path).exists()
+    ] == []
+    named = set(re.findall(r"`((?:backend|prisma|tests|bench|oracle)/[\w./-]*)`", text))
     named = {path for path in named if not path.endswith(".db")}  # made by the first run
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 

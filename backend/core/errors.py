@@ -110,10 +110,12 @@ class InvalidRequest(ServiceError):
     title = "Invalid request"
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        told = [error._replace(loc=tuple(map(_bearable, error.loc))) for error in errors]
-        if len(told) > MOST_ERRORS:
-            more = f"and {len(told) - MOST_ERRORS} more errors"
-            told[MOST_ERRORS:] = [FieldError(told[0].loc[:1], more, "more_errors")]
+        told = [
+            error._replace(loc=tuple(map(_bearable, error.loc))) for error in errors[:MOST_ERRORS]
+        ]
+        if len(errors) > MOST_ERRORS:
+            more = f"and {len(errors) - MOST_ERRORS} more errors"
+            told.append(FieldError(told[0].loc[:1], more, "more_errors"))
         super().__init__("; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in told))
         self.errors = told
 

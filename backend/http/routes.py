@@ -160,7 +160,13 @@ def _not_json(reason: str) -> InvalidRequest:
     return InvalidRequest([FieldError(("body",), reason, "json_invalid")])
 
 
+MOST_NAMES = 10_000
+"""Of one object. Each that is unknown is an error of its own: so many take some 50 ms."""
+
+
 def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_NAMES:
+        raise ValueError(f"an object has more than {MOST_NAMES} names")
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
