@@ -40,3 +40,13 @@ class JsonResponse(Response):
             return orjson.dumps(content)
         except TypeError:  # integers of more than 64 bits, which other programs may have stored
             return to_json(content)
+
+
+class NotModified(Response):
+    """304 with these headers."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status_code = 304
+        self.background = None
+        self.body = b""
+        self.raw_headers = headers
