@@ -53,7 +53,11 @@ async def sides(
             folder = tmp_path / name
             folder.mkdir()
             server = Server(
-                database.url, folder, arguments=("--workers", workers), LOG_LEVEL="warning"
+                database.url,
+                folder,
+                arguments=("--workers", workers),
+                LOG_LEVEL="warning",
+                AUDIT_SEAL_SECONDS="0",  # or versions would be let go here earlier than there
             )
             stack.enter_context(server)
             client = httpx.AsyncClient(base_url=server.url, timeout=60)

@@ -265,7 +265,8 @@ async def compare(
         ask = requests[owner].next()
         together, by_itself = await shared[owner].send(ask), await alone[owner].send(ask)
         said = f"seed {seed}, request {count} of {owner}: {json.dumps(ask)}"
-        assert compared(together) == compared(by_itself), said
+        expected, found = compared(by_itself), compared(together)
+        assert found == expected, f"{said}\n{found}\nin place of\n{expected}"
         raw = b"\n".join([together.content, *(b": ".join(each) for each in together.headers.raw)])
         assert MARKER[other].encode() not in raw, said
         assert together.status_code < 500, said
