@@ -234,10 +234,23 @@ def compared(answer: httpx.Response) -> Any:
     etag = answer.headers.get("etag", "")
     headers["etag"] = etag if len(etag) < 20 else "of the bytes"
     try:
-        body = _plain(answer.json())
+        body = answer.json()
+        if answer.request.url.path == "/api/audit":
+            body["changes"] = _in_order(body["changes"])
+        body = _plain(body)
     except ValueError:
         body = answer.text
     return answer.status_code, headers, "link" in answer.headers, body
+
+
+def _in_order(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A rename changes many videos by one statement, in an order that is the database's. Without
+    those of the last request, of which the page may hold a part."""
+    last = changes[-1]["request_id"] if changes else None
+    whole = [change for change in changes if change["request_id"] != last]
+    return sorted(
+        whole, key=lambda each: (each["kind"], each["name"], each["version"] or 0, each["action"])
+    )
 
 
 def _plain(value: Any) -> Any:
