@@ -33,7 +33,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(database: Path, tmp_path: Path) -> Iterator[Server]:
-    with Server(f"file:{database}", tmp_path) as server:
+    with Server(f"file:{database}", tmp_path, ALLOWED_HOSTS=f"{NAME},127.0.0.1") as server:
         yield server
 
 
