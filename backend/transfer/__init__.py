@@ -1,0 +1,12 @@
+"""Records on their way out of the database and in again.
+
+export.py       the records that filters name, streamed
+forms.py        how an export writes them; csv_form.py: as CSV
+"""
+
+from __future__ import annotations
+
+from .export import ExportService
+from .forms import FORMS, Format
+
+__all__ = ["FORMS", "ExportService", "Format"]
