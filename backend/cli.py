@@ -31,6 +31,7 @@ COMMANDS = {
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
     "stats": ("backend.commands.stats", "count what is stored"),
+    "export": ("backend.commands.export", "write records into a file: NDJSON, JSON or CSV"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 
