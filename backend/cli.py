@@ -32,6 +32,8 @@ COMMANDS = {
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
     "stats": ("backend.commands.stats", "count what is stored"),
     "export": ("backend.commands.export", "write records into a file: NDJSON, JSON or CSV"),
+    "backup": ("backend.commands.backup", "write all that is stored into one file"),
+    "restore": ("backend.commands.restore", "bring a backup into a database"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

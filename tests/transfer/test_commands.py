@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.fixtures import Database
+from tests.fixtures import Database, SQLite
 from tests.service.test_commands import memory_mirror
 
 pytestmark = pytest.mark.anyio
@@ -40,3 +41,35 @@ async def test_the_command_writes_what_the_service_answers(
     done = memory_mirror(database, "export", str(tmp_path / "no" / "file"))
     assert done.returncode == 1
     assert done.stderr.startswith("memory-mirror export: ")
+
+
+async def test_backup_and_restore(
+    client: httpx.AsyncClient, database: Database, tmp_path: Path
+) -> None:
+    body = {"video_id": "a", "description": "A day of sea."}
+    assert (await client.post("/api/video-analysis/", json=body)).status_code == 201
+    record = (await client.get("/api/video-analysis/a")).json()
+    old = [f"memory-mirror-2020010{n}T000000Z.mmz" for n in range(1, 4)]
+    for name in (*old, "notes.txt"):
+        (tmp_path / name).touch()
+    done = memory_mirror(database, "backup", str(tmp_path), "--keep", "2", "--verify")
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = names_in(tmp_path)
+    assert [kept[0], kept[-1], len(kept)] == [old[2], "notes.txt", 3]
+    backup = tmp_path / kept[1]
+    target = f"file:{tmp_path / 'restored.db'}"
+
+    done = memory_mirror(database, "restore", str(backup), "--into", target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("rows restored\n")
+    done = memory_mirror(SQLite(tmp_path / "restored.db"), "export", "--format", "json")
+    assert json.loads(done.stdout) == [record]
+    assert names_in(tmp_path)[-1] == "restored.db"  # and nothing beside it
+
+    done = memory_mirror(database, "restore", str(backup), "--into", target)
+    assert done.returncode == 1
+    assert done.stderr.endswith("is not empty. --force replaces all that is stored there\n")
+    done = memory_mirror(database, "restore", str(tmp_path / "none"), "--into", target)
+    assert done.returncode == 1
+    assert done.stderr.endswith("none: No such file or directory\n")
+    assert memory_mirror(database, "backup", str(tmp_path / "x"), "--keep", "2").returncode == 2
