@@ -21,6 +21,8 @@ LONGEST = timedelta(hours=1)
 
 _AT_ONCE = 200
 """Records that are read together, fewer where they are large."""
+_MOST_BYTES = 4 * 2**20
+"""Of them: in memory they take some three times as much, for each snapshot."""
 
 
 class Snapshot:
@@ -50,6 +52,7 @@ class Snapshot:
                 limit=_AT_ONCE,
                 cursor=cursor,
                 include_total=False,
+                most_bytes=_MOST_BYTES,
             )
         return found["analyses"], found["next_cursor"]
 
