@@ -7,6 +7,7 @@ table to its end has also compared its rows with the manifest.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -48,9 +49,18 @@ class Manifest:
 
 
 class ArchiveWriter:
+    """Closed when it is left; whole if it was finished."""
+
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_STORED)
         self.tables: dict[str, TableSum] = {}
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # such as a full disk, of which `finish` would have said
+            self._zip.close()
 
     @contextmanager
     def table(self, name: str) -> Iterator[TableWriter]:

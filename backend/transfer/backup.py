@@ -104,19 +104,21 @@ async def whole_database(url: str) -> AsyncIterator[Database]:
 
 async def _write(database: Database, path: Path) -> Manifest:
     client: Any = database.client
-    archive = ArchiveWriter(path)
-    async with client.tx(isolation_level="SNAPSHOT", timeout=LONGEST) as snapshot:
-        made_at = now().isoformat(timespec="milliseconds")
-        migration = await last_migration(snapshot)
-        if migration is None:
-            raise BackupError("The database has no migrations. Run: memory-mirror migrate deploy")
-        for table in await portable_tables(snapshot, database.provider):
-            reader = RowReader(snapshot, database.provider, table)
-            with archive.table(table.name) as writer:
-                async for rows in reader.portions():
-                    reader.was_written(len(rows), writer.write(rows))
-    manifest = Manifest(made_at, database.provider, migration, archive.tables)
-    archive.finish(manifest)
+    with ArchiveWriter(path) as archive:
+        async with client.tx(isolation_level="SNAPSHOT", timeout=LONGEST) as snapshot:
+            made_at = now().isoformat(timespec="milliseconds")
+            migration = await last_migration(snapshot)
+            if migration is None:
+                raise BackupError(
+                    "The database has no migrations. Run: memory-mirror migrate deploy"
+                )
+            for table in await portable_tables(snapshot, database.provider):
+                reader = RowReader(snapshot, database.provider, table)
+                with archive.table(table.name) as writer:
+                    async for rows in reader.portions():
+                        reader.was_written(len(rows), writer.write(rows))
+        manifest = Manifest(made_at, database.provider, migration, archive.tables)
+        archive.finish(manifest)
     return manifest
 
 

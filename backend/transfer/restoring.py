@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import orjson
 
-from backend.engine.datasource import provider_of, sqlite_path
+from backend.engine.datasource import provider_of, sqlite_path, sqlite_settings
 from backend.engine.errors import EngineError
 from backend.engine.migrate import deploy
 from backend.transfer.archive import ArchiveReader, Row
@@ -53,6 +53,8 @@ async def restore(path: Path, url: str, *, schema: Path, force: bool) -> Restore
         target = sqlite_path(url, folder=schema.parent)
         if target is None:
             raise BackupError("A database in memory would be gone at once")
+        if sqlite_settings(url, folder=schema.parent).timestamp_format != "iso8601":
+            raise BackupError("Times are restored as timestamp_format=iso8601 has them")
         _refuse_unless_empty(target, force=force)
         if is_copy:
             return await _copy_into_sqlite(path, target, schema)

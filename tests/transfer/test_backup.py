@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
+import subprocess
+import sys
 import zipfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,9 @@ from backend.models.sources import HUMAN
 from backend.records import ALL, Once
 from backend.services import Services, make_services
 from backend.transfer import BackupError, back_up, copy_sqlite, restore
-from backend.transfer.archive import ArchiveReader
+from backend.transfer.archive import ArchiveReader, ArchiveWriter
 from tests.fixtures import SCHEMA, Database
+from tests.service.test_commands import ROOT
 from tests.transfer.conftest import NewDatabase
 from tests.transfer.test_export import FULL
 
@@ -241,6 +246,60 @@ async def test_what_cannot_be_written_leaves_no_file(
     database.execute("CREATE TABLE tag (name TEXT)")
     with pytest.raises(BackupError):
         await back_up(database.url, folder / "all.mmz", verify=False)
+    assert os.listdir(folder) == []
+
+
+async def test_a_row_that_is_refused_at_the_end_undoes_all(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    for provider in PROVIDERS:
+        old, new = new_database(provider), new_database(provider)
+        path = tmp_path / f"{provider}.mmz"
+        for database in (old, new):
+            async with served(database) as services:
+                await fill(services)
+                before = await contents(services)
+        await back_up(old.url, path, verify=False)
+        with closing(ArchiveReader(path)) as whole, ArchiveWriter(tmp_path / "wrong") as wrong:
+            for name in whole.manifest.tables:
+                with wrong.table(name) as table:
+                    table.write(whole.rows(name))
+                    if name == "video_tag":
+                        [*_, last] = whole.rows(name)
+                        table.write([{**last, "analysis_id": "nobody's"}])
+            wrong.finish(replace(whole.manifest, tables=wrong.tables))
+        with pytest.raises(BackupError):
+            await restore(tmp_path / "wrong", new.url, schema=SCHEMA, force=True)
+        async with served(new) as services:
+            assert await contents(services) == before
+        (tmp_path / "wrong").unlink()
+
+
+def test_a_full_disk_leaves_no_file(new_database: NewDatabase, tmp_path: Path) -> None:
+    database = new_database("sqlite")
+    database.execute(
+        "INSERT INTO video_analysis (id, video_id, description, updated_at) SELECT value, value,"
+        " hex(randomblob(20000)), '2026-01-01T00:00:00.000+00:00' FROM json_each('[1,2,3,4,5,6]')"
+    )
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    most = 40_000  # of any file: enough for what SQLite shares between processes
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "backup", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database.url, "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("cannot be written: File too large\n")
+    assert len(done.stderr.splitlines()) == 1
     assert os.listdir(folder) == []
 
 
