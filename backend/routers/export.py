@@ -30,6 +30,7 @@ _TRAILER = {
 _EXAMPLES: dict[Format, Any] = {
     "ndjson": f"{json.dumps(_RECORD)}\n{json.dumps(_TRAILER)}\n",
     "json": [_RECORD],
+    "parquet": "PAR1...PAR1",
     "csv": "video_id,description\r\n6789abcd-beach-day,Two children build a sandcastle.\r\n",
 }
 
@@ -37,6 +38,8 @@ _EXAMPLES: dict[Format, Any] = {
 def _schema(format_: Format) -> dict[str, Any]:
     if format_ == "json":
         return {"type": "array", "items": {"$ref": "#/components/schemas/VideoAnalysis"}}
+    if format_ == "parquet":
+        return {"type": "string", "format": "binary"}
     return {"type": "string"}
 
 
@@ -66,7 +69,8 @@ async def export(
         Format,
         Field(
             description="CSV has lists and objects as JSON in their columns, and an apostrophe "
-            "before what a spreadsheet would run.",
+            "before what a spreadsheet would run. Parquet needs pyarrow where the service runs, "
+            "or is a 422.",
             examples=["ndjson"],
         ),
         Query(),

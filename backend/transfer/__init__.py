@@ -1,7 +1,7 @@
 """Records on their way out of the database and in again.
 
 export.py       the records that filters name, streamed
-forms.py        how an export writes them; csv_form.py: as CSV
+forms.py        how an export writes them; csv_form.py, parquet_form.py: as these
 backup.py       all that is stored, into one file; restoring.py: into a database
 tables.py       the tables and their rows; archive.py: the file of a portable backup
 files.py        a file that is whole, or not there

@@ -42,13 +42,14 @@ class ExportService:
         self, filters: Filters, format_: Format
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The export's bytes, which can be had as long as the context lasts. Raises
-        TooManyExports."""
+        TooManyExports, InvalidRequest."""
+        form = FORMS[format_].make(self._guards_csv)
         if self._running == AT_ONCE:
             raise TooManyExports
         self._running += 1
         try:
             async with snapshot_of(self._reader) as records:
-                yield _written(records.pages(filters), FORMS[format_].make(self._guards_csv))
+                yield _written(records.pages(filters), form)
         finally:
             self._running -= 1
 
@@ -57,7 +58,8 @@ async def _written(pages: AsyncIterator[Sequence[RecordJson]], form: Form) -> As
     yield form.begin()
     async for page in pages:
         for part in _parts(page):
-            yield form.part(part)
+            if data := form.part(part):
+                yield data
             await asyncio.sleep(0)
     yield form.end()
 

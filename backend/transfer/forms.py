@@ -1,4 +1,4 @@
-"""How an export writes records: as lines of JSON, one JSON array, or CSV."""
+"""How an export writes records: as lines of JSON, one JSON array, CSV, or Parquet."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 import orjson
 from pydantic_core import to_json
 
+from backend.core.errors import FieldError, InvalidRequest
 from backend.records import RecordJson
 from backend.transfer.csv_form import CsvForm
 
-Format = Literal["ndjson", "json", "csv"]
+Format = Literal["ndjson", "json", "csv", "parquet"]
 
 
 class Form(Protocol):
@@ -76,7 +77,18 @@ FORMS: dict[Format, FormOf] = {
     "ndjson": FormOf("application/x-ndjson", lambda _: NdjsonForm()),
     "json": FormOf("application/json", lambda _: JsonForm()),
     "csv": FormOf("text/csv", lambda guards: CsvForm(guards=guards)),
+    "parquet": FormOf("application/vnd.apache.parquet", lambda _: _parquet()),
 }
+
+
+def _parquet() -> Form:
+    """Raises InvalidRequest where it is not installed."""
+    try:
+        from backend.transfer.parquet_form import ParquetForm  # pyarrow is large, and optional
+    except ModuleNotFoundError as error:
+        reason = f"Parquet is written by the package {error.name}, which is not installed here"
+        raise InvalidRequest([FieldError(("query", "format"), reason, "not_installed")]) from error
+    return ParquetForm()
 
 
 def json_of(record: RecordJson) -> bytes:

@@ -17,7 +17,7 @@ from tests.service.test_bad_input import COLLECTION
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("format_", ["ndjson", "csv"])
+@pytest.mark.parametrize("format_", ["ndjson", "csv", "parquet"])
 async def test_exports_of_large_records(
     app: Any, client: httpx.AsyncClient, database: Database, format_: Any
 ) -> None:
@@ -38,4 +38,4 @@ async def test_exports_of_large_records(
 
     async with watched():
         totals = await asyncio.gather(*(export() for _ in range(AT_ONCE)))
-    assert min(totals) >= size * 0.9
+    assert min(totals) >= (0.002 if format_ == "parquet" else 0.9) * size  # it compresses

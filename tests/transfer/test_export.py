@@ -6,10 +6,12 @@ import asyncio
 import csv
 import io
 import json
+import sys
 from hashlib import sha256
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from backend.records import ALL
@@ -106,6 +108,30 @@ async def test_csv_has_every_field_as_it_was(client: httpx.AsyncClient) -> None:
     for name in ("description", "title", "location", "mood", "country", "created_at", "id"):
         assert unguarded(full[name]) == record[name], name
     assert (bare["title"], bare["age"], bare["tags"], bare["extra"]) == ("", "", "[]", "{}")
+
+
+async def test_parquet_has_every_field_as_it_was(client: httpx.AsyncClient) -> None:
+    await store(client, FULL, *(plain(n) for n in range(300)))
+    answer = await client.get(PATH, params={"format": "parquet"})
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    rows = pq.read_table(io.BytesIO(answer.content)).to_pylist()
+    records = (await client.get(PATH, params={"format": "json"})).json()
+    for row in rows:
+        for name in ("created_at", "updated_at"):
+            row[name] = row[name].isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        for name in ("extra", "sources"):
+            row[name] = json.loads(row[name])
+    assert rows == records
+
+
+async def test_parquet_is_refused_where_it_cannot_be_written(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "backend.transfer.parquet_form", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = await client.get(PATH, params={"format": "parquet"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["msg"].startswith("Parquet is written by the package pyarrow")
 
 
 @pytest.mark.parametrize(
