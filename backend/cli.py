@@ -31,6 +31,12 @@ COMMANDS = {
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
     "stats": ("backend.commands.stats", "count what is stored"),
+    "export": (
+        "backend.commands.export",
+        "write records into a file, in one of four formats",
+    ),
+    "backup": ("backend.commands.backup", "write all that is stored into one file"),
+    "restore": ("backend.commands.restore", "bring a backup into a database"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

@@ -21,6 +21,7 @@ from backend.limits import make_limits
 from backend.routers import (
     audit,
     context,
+    export,
     health,
     history,
     keys,
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Service:
         access=access_rules(settings),
         quota_records=settings.quota_records,
         quota_bytes=settings.quota_bytes,
+        guards_csv=settings.export_csv_guard,
     )
     app.state.database = services.database
     app.state.search = services.search
@@ -88,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.history = services.history
     app.state.audit = services.audit
     app.state.access = services.access
+    app.state.exports = services.exports
     app.state.followers = services.followers
     app.state.limits = make_limits(
         settings.rate_limits,
@@ -97,7 +100,8 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, keys, whoami, health
+        video_analysis, history, audit, lookup, search, context, names, stats, export,
+        keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

@@ -11,6 +11,7 @@ from backend.core.config import Settings
 from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
+from backend.transfer import ExportService
 
 KEEP = Keep()
 CLOSED = AccessRules("required")
@@ -27,6 +28,7 @@ class Services:
     audit: AuditService
     reads: ReadLog
     access: AccessService
+    exports: ExportService
     followers: Followers
     """They begin when they are started."""
 
@@ -41,6 +43,7 @@ def make_services(
     access: AccessRules = CLOSED,
     quota_records: int = 0,
     quota_bytes: int = 0,
+    guards_csv: bool = True,
 ) -> Services:
     database = DatabaseService(
         url,
@@ -60,6 +63,7 @@ def make_services(
         audit,
         ReadLog(database),
         AccessService(database, access),
+        ExportService(database, guards_csv=guards_csv),
         Followers(
             database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
         ),

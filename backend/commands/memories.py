@@ -1,13 +1,14 @@
-"""What `search`, `stats` and `tags` share: the database of the settings, filters, the output."""
+"""What the commands on records share: the database of the settings, filters, the output."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from backend.core.caller import (
@@ -21,10 +22,18 @@ from backend.core.config import load_settings
 from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
+from backend.models.times import time_of_text
 from backend.records import Filters
 from backend.services import Services, access_rules, make_services
 
 T = TypeVar("T")
+
+
+def _time(*, last: bool) -> Any:
+    return Annotated[datetime, BeforeValidator(lambda text: time_of_text(text, last=last))]
+
+
+_PART = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 _FILTERS: dict[str, tuple[Any, str]] = {
     "tag": (list[Name], "has this tag; more than once: each"),
@@ -35,6 +44,11 @@ _FILTERS: dict[str, tuple[Any, str]] = {
     "event-type": (EventType, "of this kind of event"),
     "recorded-from": (RecordedDate, "recorded on this day (2026-03-01) or later"),
     "recorded-to": (RecordedDate, "recorded on this day or before"),
+    "created-from": (_time(last=False), "stored on this day, or at this time, or later"),
+    "created-to": (_time(last=True), "stored then or before"),
+    "updated-from": (_time(last=False), "changed then or later"),
+    "updated-to": (_time(last=True), "changed then or before"),
+    "has-description-containing": (_PART, "its description has exactly these characters"),
 }
 
 
@@ -86,7 +100,9 @@ def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAUL
         act_as_command()
         settings = load_settings()
         services = make_services(
-            settings.database_url.get_secret_value(), access=access_rules(settings)
+            settings.database_url.get_secret_value(),
+            access=access_rules(settings),
+            guards_csv=settings.export_csv_guard,
         )
         await services.database.connect()
         try:

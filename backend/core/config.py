@@ -155,6 +155,10 @@ class Settings(BaseSettings):
         le=2**62,
         description="how many bytes they may take, as they are answered; 0: any number",
     )
+    export_csv_guard: bool = Field(
+        True,
+        description="whether an export as CSV guards a text that a spreadsheet would run",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",

@@ -5,6 +5,7 @@ reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
 record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on
+snapshot.py     all records of one moment, page by page
 filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
 renames.py      a name replaced in all videos by one transaction
@@ -35,6 +36,7 @@ from .record import (
 )
 from .renames import PEOPLE, TAGS, Kind
 from .service import DatabaseService
+from .snapshot import snapshot_of
 from .versions import Expected
 
 __all__ = [
@@ -59,5 +61,6 @@ __all__ = [
     "VideoAnalysisNotFound",
     "index_entry_of",
     "record_of",
+    "snapshot_of",
     "stored_record_json",
 ]

@@ -16,7 +16,7 @@ from backend.engine import Provider
 from backend.records import filter_sql as dialect
 from backend.records.filter_sql import RELATION_TABLES, Conditions
 from backend.records.filters import Filters
-from backend.records.reader import ROWS_AT_ONCE, Reader, how_many_fit
+from backend.records.reader import MOST_BYTES, ROWS_AT_ONCE, Reader, how_many_fit
 
 Order = Literal[
     "-created_at", "created_at", "-updated_at", "updated_at", "-recorded_date", "recorded_date"
@@ -31,6 +31,7 @@ async def page(
     limit: int,
     cursor: str | None,
     include_total: bool,
+    most_bytes: int = MOST_BYTES,
 ) -> dict[str, Any]:
     """What VideoAnalysisList describes, as JSON has it. A page of large records ends early."""
     query = f"list {order} {filters.digest()}"
@@ -41,8 +42,10 @@ async def page(
             take=limit + 1, order=[{"createdAt": "desc"}, {"id": "desc"}]
         )
     else:
-        rows = await _rows(reader, await _ids(reader, filters, order, limit + 1, position))
-    fitting = min(limit, how_many_fit(row["size"] for row in rows))
+        rows = await _rows(
+            reader, await _ids(reader, filters, order, limit + 1, position, most_bytes)
+        )
+    fitting = min(limit, how_many_fit((row["size"] for row in rows), most=most_bytes))
     more = len(rows) > fitting
     rows = rows[:fitting]
     next_cursor = cursors.encode(query, _position_of(rows[-1], order)) if more else None
@@ -116,6 +119,7 @@ async def _ids(
     order: Order,
     limit: int,
     position: Position | None,
+    most_bytes: int,
 ) -> list[str]:
     """Also of one record more than fit in a response, so that it is seen that there are more."""
     found: list[dict[str, Any]] = []
@@ -123,7 +127,7 @@ async def _ids(
         if len(found) < limit:
             rows: Any = await reader.client.query_raw(sql, *args[:-1], limit - len(found))
             found += rows
-    fitting = how_many_fit(int(row["size"]) for row in found)
+    fitting = how_many_fit((int(row["size"]) for row in found), most=most_bytes)
     return [row["id"] for row in found[: fitting + 1]]
 
 

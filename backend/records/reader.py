@@ -61,13 +61,13 @@ WORTH_A_TURN = 200_000
 """Characters of JSON that are parsed before others have their turn: some 10 ms."""
 
 
-def how_many_fit(sizes: Iterable[int], already: int = 0) -> int:
-    """Of records of these sizes, how many go in a response that has `already` so many bytes. The
-    first of a response always does."""
+def how_many_fit(sizes: Iterable[int], already: int = 0, *, most: int = MOST_BYTES) -> int:
+    """Of records of these sizes, how many go in a response that has `already` so many bytes, and
+    `most` so many. The first of a response always does."""
     number = 0
     for size in sizes:
         already += size
-        if already > MOST_BYTES and already > size:
+        if already > most and already > size:
             break
         number += 1
     return number

@@ -12,6 +12,7 @@ from backend.core.caller import Caller, asking
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
+from backend.transfer import ExportService
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -44,6 +45,11 @@ async def _access(request: Request) -> AccessService:
     return service
 
 
+async def _exports(request: Request) -> ExportService:
+    service: ExportService = request.app.state.exports
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -56,4 +62,5 @@ Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
+Exports = Annotated[ExportService, Depends(_exports)]
 Asking = Annotated[Caller, Depends(_caller)]

@@ -14,6 +14,7 @@ import uvicorn
 from backend.http.server import HttpProtocol
 from backend.main import create_app
 from backend.records.reader import PAGES_AT_ONCE
+from backend.transfer.export import AT_ONCE
 from tests.fixtures import Database, settings_for
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +90,25 @@ async def test_a_write_is_not(running: tuple[Any, uvicorn.Server, int]) -> None:
         async with asyncio.timeout(10):
             while (await client.get("/api/video-analysis/")).json()["count"] < 20:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+
+
+async def test_an_export_ends_with_its_client(
+    running: tuple[Any, uvicorn.Server, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, server, port = running
+    url = f"http://localhost:{port}"
+    async with httpx.AsyncClient(base_url=url) as client:
+        for n in range(60):
+            body = {"video_id": f"v{n}", "description": "zebra " * 10_000}
+            assert (await client.post("/api/video-analysis/", json=body)).status_code == 201
+        for _ in range(AT_ONCE + 1):  # or the last would be refused
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request("GET", "/api/export"))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.transport.abort()
+            async with asyncio.timeout(10):
+                while server.server_state.tasks:  # noqa: ASYNC110  it has no event
+                    await asyncio.sleep(0.01)
+        answer = await client.get("/api/export")
+    assert b'{"trailer":' in answer.content.splitlines()[-1]
+    assert "Traceback" not in caplog.text

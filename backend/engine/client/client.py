@@ -71,7 +71,8 @@ class InProcessClient:
 
     def tx(self, *, isolation_level: str | None = None, **kwargs: Any) -> Any:
         """As in Prisma Client Python; `isolation_level` as in its later releases: READ_COMMITTED,
-        SERIALIZABLE, ... (SQLite knows SERIALIZABLE only)."""
+        SERIALIZABLE, ... (SQLite knows SERIALIZABLE and SNAPSHOT). SNAPSHOT only reads, on a
+        connection of its own: see `Driver.begin`."""
         if isolation_level is None:
             return super().tx(**kwargs)  # type: ignore[misc]
         levelled = self._copy()

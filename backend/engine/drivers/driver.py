@@ -152,7 +152,11 @@ class Driver(ABC):
         self, *, isolation_level: IsolationLevel | None, max_wait: float
     ) -> Transaction:
         """Open an interactive transaction. Waits at most `max_wait` seconds for the right to do
-        so, then raises TimeoutError."""
+        so, then raises TimeoutError.
+
+        `Snapshot`: it only reads, sees the database as it was at its begin, and has a connection
+        of its own: however long it lasts, it takes none from the others and keeps no writer
+        waiting. (Prisma knows the name on SQL Server only.)"""
 
     @abstractmethod
     def describe(self) -> Mapping[str, float]:

@@ -215,10 +215,24 @@ async def test_serializable_is_an_isolation_level_everywhere(driver: Driver, tab
     assert await names(driver) == ["a"]
 
 
-async def test_snapshot_is_no_isolation_level_here(driver: Driver) -> None:
+async def test_a_snapshot_sees_what_was_there_and_keeps_nobody_waiting(
+    driver: Driver, table: None
+) -> None:
+    await run(driver, "INSERT INTO t (id, name) VALUES (1, 'a')")
+    snapshot = await driver.begin(isolation_level="Snapshot", max_wait=2)
+    await run(driver, "UPDATE t SET name = 'b'")
+    await run(driver, "INSERT INTO t (id, name) VALUES (2, 'c')")
+    seen = await snapshot.run(query(driver, "SELECT name FROM t ORDER BY id"))
+    assert [tuple(record) for record in seen.records] == [("a",)]
+    assert await names(driver) == ["b", "c"]
+    with pytest.raises(DriverError):
+        await snapshot.run(insert(driver, 3, "d"))
+    await snapshot.rollback()
+    await snapshot.rollback()
     with pytest.raises(DriverError) as raised:
-        await driver.begin(isolation_level="Snapshot", max_wait=2)
-    assert raised.value.kind == "InvalidIsolationLevel"
+        await snapshot.run(query(driver, "SELECT name FROM t"))
+    assert raised.value.kind == "TransactionAlreadyClosed"
+    assert await names(driver) == ["b", "c"]
 
 
 async def test_many_tasks_write_at_once_without_losing_any(driver: Driver) -> None:

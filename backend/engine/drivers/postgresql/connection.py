@@ -41,6 +41,7 @@ _ISOLATION_LEVELS: Mapping[str, str] = {
     "ReadUncommitted": "READ UNCOMMITTED",
     "ReadCommitted": "READ COMMITTED",
     "RepeatableRead": "REPEATABLE READ",
+    "Snapshot": "REPEATABLE READ READ ONLY",
     "Serializable": "SERIALIZABLE",
 }
 
@@ -114,10 +115,12 @@ class PostgreSQLDriver(Driver):
 
     async def begin(
         self, *, isolation_level: IsolationLevel | None, max_wait: float
-    ) -> PostgreSQLTransaction:
+    ) -> Transaction:
         settings = self._session_settings()
         sql = self._begin(isolation_level, settings)
         async with asyncio.timeout(max_wait):
+            if isolation_level == "Snapshot":
+                return await self._begin_snapshot(sql, settings)
             while True:
                 session = self._pool.take(settings) or await self._pool.acquire(timeout=None)
                 try:
@@ -130,6 +133,17 @@ class PostgreSQLDriver(Driver):
                         raise
                 else:
                     return PostgreSQLTransaction(session, self._pool)
+
+    async def _begin_snapshot(self, sql: str, settings: SessionSettings) -> PostgreSQLSnapshot:
+        """On a session that is not of the pool."""
+        session = await self._open()
+        try:
+            await self._apply(session, settings)
+            await session.begin(f"{sql}; SELECT 1")  # the first query is the moment that it sees
+        except BaseException:
+            await session.close()
+            raise
+        return PostgreSQLSnapshot(session)
 
     def describe(self) -> Mapping[str, float]:
         return self._pool.describe()
@@ -188,20 +202,34 @@ class PostgreSQLDriver(Driver):
         return sql
 
 
+class PostgreSQLSnapshot(Transaction):
+    """On a session of its own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session: Session | None = session
+
+    async def run(self, start: Start) -> Any:
+        return await _drive(_not_ended(self._session), start())
+
+    async def commit(self) -> None:
+        await self.rollback()
+
+    async def rollback(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
 class PostgreSQLTransaction(Transaction):
     def __init__(self, session: Session, pool: Pool) -> None:
         self._session: Session | None = session
         self._pool = pool
 
     async def run(self, start: Start) -> Any:
-        if self._session is None:
-            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
-        return await _drive(self._session, start())
+        return await _drive(_not_ended(self._session), start())
 
     async def commit(self) -> None:
-        session, self._session = self._session, None
-        if session is None:
-            raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+        session, self._session = _not_ended(self._session), None
         try:
             await session.commit()
         finally:
@@ -218,6 +246,12 @@ class PostgreSQLTransaction(Transaction):
             session.terminate()  # which rolls back as well
         finally:
             self._pool.release(session)
+
+
+def _not_ended(session: Session | None) -> Session:
+    if session is None:
+        raise DriverError("TransactionAlreadyClosed", cause="The transaction has ended.")
+    return session
 
 
 async def _drive(session: Session, program: Program) -> Any:

@@ -3,7 +3,8 @@
 The database is in WAL mode, so that readers and the writer do not wait for each other. Reads run
 on connections that cannot write (`readers.py`), writes in one thread (`writer.py`); a plain query
 therefore never sees or joins another task's open transaction. A third kind of thread keeps the log
-short (`checkpoints.py`).
+short (`checkpoints.py`). What is read for long, and is to be of one moment, has a connection of its
+own (`snapshot.py`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .checkpoints import LONGEST_LOG, Checkpoints
 from .declared_types import DeclaredTypes, TablesInMemory
 from .errors import translate
 from .readers import Readers
+from .snapshot import SQLiteSnapshot
 from .statements import Execute, execute
 from .writer import Session, Writer
 
@@ -138,7 +140,13 @@ class SQLiteDriver(Driver):
 
     async def begin(
         self, *, isolation_level: IsolationLevel | None, max_wait: float
-    ) -> SQLiteTransaction:
+    ) -> Transaction:
+        if isolation_level == "Snapshot" and self._readers is not None:
+            snapshot = SQLiteSnapshot(
+                self._open_reading, self._execute_on, self._session_settings()
+            )
+            await snapshot.begin()
+            return snapshot
         if isolation_level not in (None, "Serializable"):
             raise DriverError("InvalidIsolationLevel", level=isolation_level)
         return SQLiteTransaction(await self._writer.begin(max_wait, self._session_settings()))

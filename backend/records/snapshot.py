@@ -1,0 +1,71 @@
+"""All records that filters name, as they were at one moment, whoever writes meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from prisma.errors import PrismaError
+
+from backend.core.database import translated_errors
+from backend.records.filters import Filters
+from backend.records.listing import page
+from backend.records.reader import Reader
+from backend.records.record import RecordJson
+
+LONGEST = timedelta(hours=1)
+"""That a snapshot is held: a database keeps all that it sees."""
+
+_AT_ONCE = 200
+"""Records that are read together, fewer where they are large."""
+_MOST_BYTES = 4 * 2**20
+"""Of them: in memory they take some three times as much, for each snapshot."""
+
+
+class Snapshot:
+    """`reader` is of a transaction that sees one moment; `pages` are shared with other readers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def pages(self, filters: Filters) -> AsyncIterator[list[RecordJson]]:
+        """The oldest first. Each page is read when it is asked for."""
+        cursor: str | None = None
+        while True:
+            records, cursor = await self._page(filters, cursor)
+            yield records
+            if cursor is None:
+                return
+
+    @translated_errors
+    async def _page(
+        self, filters: Filters, cursor: str | None
+    ) -> tuple[list[RecordJson], str | None]:
+        async with self._reader.pages:
+            found = await page(
+                self._reader,
+                filters,
+                order="created_at",
+                limit=_AT_ONCE,
+                cursor=cursor,
+                include_total=False,
+                most_bytes=_MOST_BYTES,
+            )
+        return found["analyses"], found["next_cursor"]
+
+
+@asynccontextmanager
+async def snapshot_of(reader: Reader) -> AsyncIterator[Snapshot]:
+    """Of the database that it reads, as it is now."""
+    client: Any = reader.client
+    transaction = client.tx(isolation_level="SNAPSHOT", timeout=LONGEST)
+    reading = Reader(await translated_errors(transaction.start)(), reader.provider)
+    reading.pages = reader.pages
+    try:
+        yield Snapshot(reading)
+    finally:
+        with contextlib.suppress(PrismaError):  # its time is over, or the database is away
+            await transaction.rollback()

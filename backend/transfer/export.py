@@ -1,0 +1,76 @@
+"""The records that filters name, streamed: as they were at one moment, the oldest first.
+
+A page of them is in memory at a time, and the next is read when whoever asked has taken this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
+from backend.records import DatabaseService, Filters, RecordJson, snapshot_of
+from backend.transfer.forms import FORMS, Form, Format
+
+AT_ONCE = 4
+"""Exports, of this process: each holds a snapshot of the database."""
+_PART_BYTES = 256 * 1024
+"""Of records that are written in one go: a millisecond, and others have their turn."""
+
+
+class TooManyExports(ServiceError):
+    status = 429
+    kind = "too-many-exports"
+    title = "Too many exports"
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+    def __init__(self) -> None:
+        super().__init__(f"{AT_ONCE} exports are running. Ask again when one has ended.")
+
+
+class ExportService:
+    """`guards_csv`: CSV has nothing in it that a spreadsheet runs."""
+
+    def __init__(self, database: DatabaseService, *, guards_csv: bool = True) -> None:
+        self._reader = database.reader
+        self._guards_csv = guards_csv
+        self._running = 0
+
+    @asynccontextmanager
+    async def export(
+        self, filters: Filters, format_: Format
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The export's bytes, which can be had as long as the context lasts. Raises
+        TooManyExports, InvalidRequest."""
+        form = FORMS[format_].make(self._guards_csv)
+        if self._running == AT_ONCE:
+            raise TooManyExports
+        self._running += 1
+        try:
+            async with snapshot_of(self._reader) as records:
+                yield _written(records.pages(filters), form)
+        finally:
+            self._running -= 1
+
+
+async def _written(pages: AsyncIterator[Sequence[RecordJson]], form: Form) -> AsyncIterator[bytes]:
+    yield form.begin()
+    async for page in pages:
+        for part in _parts(page):
+            if data := form.part(part):
+                yield data
+            await asyncio.sleep(0)
+    yield form.end()
+
+
+def _parts(records: Sequence[RecordJson]) -> Iterator[Sequence[RecordJson]]:
+    """As many records as make _PART_BYTES, about."""
+    start = size = 0
+    for end, record in enumerate(records, 1):
+        size += len(record["description"]) + 200 * len(record["segments"])
+        if size >= _PART_BYTES:
+            yield records[start:end]
+            start, size = end, 0
+    if start < len(records):
+        yield records[start:]

@@ -1,0 +1,41 @@
+"""As many exports at once as there may be, of the largest records."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.records import ALL
+from backend.transfer.export import AT_ONCE
+from tests.fixtures import Database
+from tests.hostile.watch import watched
+from tests.service.test_bad_input import COLLECTION
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("format_", ["ndjson", "csv", "parquet"])
+async def test_exports_of_large_records(
+    app: Any, client: httpx.AsyncClient, database: Database, format_: Any
+) -> None:
+    segments = [{"start": n, "end": n, "text": '"zebra", ' * 30} for n in range(2_000)]
+    size = 0
+    for n in range(40):
+        body = {"video_id": f"v{n}", "description": "x" * 65_000, "segments": segments}
+        answer = await client.post(COLLECTION, json=body)
+        assert answer.status_code == 201
+        size += len(answer.content)
+
+    async def export() -> int:
+        total = 0
+        async with app.state.exports.export(ALL, format_) as parts:
+            async for part in parts:
+                total += len(part)
+        return total
+
+    async with watched():
+        totals = await asyncio.gather(*(export() for _ in range(AT_ONCE)))
+    assert min(totals) >= (0.002 if format_ == "parquet" else 0.9) * size  # it compresses

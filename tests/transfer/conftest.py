@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import Database, PostgreSQL, SQLite
+from tests.postgres import PostgresServer
+
+NewDatabase = Callable[[str], Database]
+
+
+@pytest.fixture
+def new_database(
+    sqlite_template: Path,
+    postgresql_template: str,
+    postgres_server: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> NewDatabase:
+    """A migrated database without rows, of the provider that is named."""
+
+    def make(provider: str) -> Database:
+        if provider == "postgresql":
+            name = postgres_server.create_database(template=postgresql_template)
+            return PostgreSQL(postgres_server, name)
+        path = tmp_path_factory.mktemp("database") / "test.db"
+        shutil.copy(sqlite_template, path)
+        return SQLite(path)
+
+    return make
