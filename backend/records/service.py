@@ -8,7 +8,6 @@ from typing import Any
 
 from backend.core.database import Database, translated_errors
 from backend.core.errors import FieldError, InvalidRequest
-from backend.models.metadata import MOST_EXTRA
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     VideoAnalysis,
@@ -26,9 +25,10 @@ from backend.records.once import Once, Outcomes
 from backend.records.quotas import Quotas
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
+from backend.records.rows import changes_of
 from backend.records.stats import stats
 from backend.records.versions import Expected
-from backend.records.writer import Changes, Writer
+from backend.records.writer import Writer
 
 
 class DatabaseService(Database):
@@ -126,17 +126,9 @@ class DatabaseService(Database):
         if patch.description is not None:
             self._check_length(patch.description)
 
-        def edit(record: VideoAnalysis) -> Changes:
-            changes = patch.changes(record)
-            # Each patch has few names, but they add up.
-            if (number := len(changes.get("extra", ()))) > MOST_EXTRA:
-                reason = f"extra would have {number} names; it has at most {MOST_EXTRA}"
-                raise InvalidRequest([FieldError(("body", "extra"), reason, "too_long")])
-            return changes
-
         return await self._writer.change(
             video_id,
-            edit,
+            lambda record: changes_of(patch, record),
             expected=expected,
             source=patch.source,
             override_human=override_human,
