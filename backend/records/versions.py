@@ -6,6 +6,7 @@ read in `video_analysis.written` who makes the change that they see.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,29 @@ async def last_version(client: Prisma, provider: Provider, video_id: str) -> int
         *query.args,
     )
     return int(row["version"])
+
+
+def each_of(query: Conditions, texts: Sequence[str]) -> str:
+    """A table with one row for each, as `value`."""
+    array = query.bind(orjson.dumps(texts).decode())
+    if query.provider == "sqlite":
+        return f"json_each({array})"
+    return f"json_array_elements_text({array}::json)"
+
+
+async def last_versions(
+    client: Prisma, provider: Provider, video_ids: Sequence[str]
+) -> dict[str, int]:
+    """Of those of them that the change log knows."""
+    query = Conditions(provider)
+    given = each_of(query, video_ids)
+    rows: Any = await client.query_raw(
+        "SELECT name, max(version) AS version FROM change_log AS c"
+        f" WHERE {owned('c')} AND kind = 'video' AND name IN (SELECT value FROM {given})"
+        " GROUP BY name",
+        *query.args,
+    )
+    return {row["name"]: int(row["version"]) for row in rows}
 
 
 async def delete_version(

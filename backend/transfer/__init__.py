@@ -1,22 +1,29 @@
 """Files of many records, read and written.
 
+importing.py    lines become records
+reading.py      a file's lines: NDJSON, a JSON array, CSV
 packing.py      a file's bytes, unpacked
-reading.py      its lines: NDJSON, a JSON array, CSV
 errors.py       what is wrong with a file
 """
 
 from __future__ import annotations
 
 from .errors import ImportsRunning, ImportTooLarge, LineTooLong, Unreadable
+from .importing import Import, OnError, Options, Summary, Written
 from .reading import FORMATS, Format, Line, read_lines
 
 __all__ = [
     "FORMATS",
     "Format",
+    "Import",
     "ImportTooLarge",
     "ImportsRunning",
     "Line",
     "LineTooLong",
+    "OnError",
+    "Options",
+    "Summary",
     "Unreadable",
+    "Written",
     "read_lines",
 ]

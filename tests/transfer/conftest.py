@@ -1,0 +1,18 @@
+"""The services on the test's database, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.services import Services, make_services
+from tests.fixtures import Database
+
+
+@pytest.fixture
+async def services(database: Database) -> AsyncIterator[Services]:
+    services = make_services(database.url)
+    await services.database.connect()
+    yield services
+    await services.database.disconnect()
