@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -86,7 +87,12 @@ def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAUL
         act_as_command()
         settings = load_settings()
         services = make_services(
-            settings.database_url.get_secret_value(), access=access_rules(settings)
+            settings.database_url.get_secret_value(),
+            max_description_length=settings.max_description_length,
+            outcomes_kept=timedelta(hours=settings.idempotency_hours),
+            access=access_rules(settings),
+            quota_records=settings.quota_records,
+            quota_bytes=settings.quota_bytes,
         )
         await services.database.connect()
         try:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 OnError = Literal["stop", "continue"]
-ModelT = TypeVar("ModelT", bound=VideoAnalysisCreate | VideoAnalysisPatch)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
 """Members of a record that nobody gives: what was exported has them, and is imported without."""
@@ -274,10 +274,10 @@ class Import:
         except ValidationError:
             video_id = None
         is_upsert = self._options.mode == "upsert"
+        create: VideoAnalysisCreate | InvalidRequest
         try:
-            create: VideoAnalysisCreate | InvalidRequest = self._valid(
-                VideoAnalysisCreate, _without_nulls(values) if is_upsert else values
-            )
+            create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
+            self._database.check_length(create.description)
         except InvalidRequest as error:
             create = error
         if isinstance(create, InvalidRequest) and (video_id is None or not is_upsert):
@@ -287,21 +287,22 @@ class Import:
             return Given(video_id, create)
         try:
             said = {name: each for name, each in values.items() if name != "video_id"}
-            return Given(video_id, create, self._valid(VideoAnalysisPatch, said))
+            patch = _valid(VideoAnalysisPatch, said)
+            self._database.check_length(patch.description)
         except InvalidRequest as error:
             return _Refused(video_id, error)
+        return Given(video_id, create, patch)
 
-    def _valid(self, model: type[ModelT], values: dict[str, Any]) -> ModelT:
-        """Raises InvalidRequest, as the endpoint for one record does."""
-        try:
-            valid = model.model_validate(values)
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
-            raise InvalidRequest(
-                [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
-            ) from error
-        self._database.check_length(valid.description)
-        return valid
+
+def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
+    """Raises InvalidRequest, as the endpoint for one record does."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise InvalidRequest(
+            [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
+        ) from error
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
