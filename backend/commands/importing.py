@@ -20,7 +20,16 @@ from backend.core.errors import ServiceError
 from backend.engine.cli.command_error import CommandError
 from backend.records import Mode, Once
 from backend.services import Services
-from backend.transfer import FORMATS, Import, OnError, Options, Summary, Written, read_lines
+from backend.transfer import (
+    FORMATS,
+    Import,
+    OnError,
+    Options,
+    Summary,
+    Written,
+    names_of,
+    read_lines,
+)
 
 FAILED_LINES, STOPPED, INTERRUPTED = 3, 4, 130
 
@@ -82,7 +91,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.resume and (arguments.file == "-" or arguments.on_error == "stop"):
         raise CommandError("--resume needs a file, and --on-error continue", code=2)
-    names = names_of(arguments.map)
+    try:
+        names = names_of(arguments.map)
+    except ValueError as error:
+        raise CommandError(f"--map: {error}", code=2) from error
     if arguments.file == "-":
         return _import(arguments, sys.stdin.buffer, names)
     try:
@@ -91,17 +103,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"{arguments.file}: {error.strerror}", code=2) from error
     with closing(file):
         return _import(arguments, file, names)
-
-
-def names_of(text: str) -> dict[str, str]:
-    """`video=video_id,text=description`: fields by names in the file."""
-    names: dict[str, str] = {}
-    for part in filter(None, text.split(",")):
-        name, separator, field = part.rpartition("=")
-        if not separator or not name or name in names:
-            raise CommandError("--map is a list such as video=video_id,text=description", code=2)
-        names[name] = field
-    return names
 
 
 def _import(arguments: argparse.Namespace, file: BinaryIO, names: dict[str, str]) -> int:

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest request body; a larger one is refused with 413"
     )
+    import_max_bytes: int = Field(
+        2**30,
+        ge=1,
+        description="the largest import over HTTP, in bytes, as it is sent and unpacked; one line "
+        "has at most MAX_BODY_BYTES",
+    )
     max_description_length: int = Field(
         65_535, ge=1, description="the longest description, in characters"
     )

@@ -9,14 +9,15 @@ errors.py       what is wrong with a file
 from __future__ import annotations
 
 from .errors import ImportsRunning, ImportTooLarge, LineTooLong, Unreadable
-from .importing import Import, OnError, Options, Summary, Written
-from .reading import FORMATS, Format, Line, read_lines
+from .importing import Import, ImportTurns, OnError, Options, Summary, Written
+from .reading import FORMATS, Format, Line, names_of, read_lines
 
 __all__ = [
     "FORMATS",
     "Format",
     "Import",
     "ImportTooLarge",
+    "ImportTurns",
     "ImportsRunning",
     "Line",
     "LineTooLong",
@@ -25,5 +26,6 @@ __all__ = [
     "Summary",
     "Unreadable",
     "Written",
+    "names_of",
     "read_lines",
 ]

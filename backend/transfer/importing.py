@@ -9,7 +9,8 @@ told when it has ended, not before: whoever reads slowly must not hold up those 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -19,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
 from backend.records import DatabaseService, Given, Mode, Once, Outcome, Progress, Status
+from backend.transfer.errors import ImportsRunning
 from backend.transfer.reading import Line
 
 if TYPE_CHECKING:
@@ -36,6 +38,24 @@ _MOST_BYTES = 4 * 2**20
 _HELD_IN_MEMORY = 2**20
 _TOLD_AT_ONCE = 64 * 1024
 _VIDEO_ID: TypeAdapter[str] = TypeAdapter(VideoId)
+
+
+MOST_AT_ONCE = 2
+"""Imports of one process. Each holds a batch of lines in memory, and its file on the disk."""
+
+
+class ImportTurns:
+    def __init__(self) -> None:
+        self._running = 0
+
+    def take(self) -> None:
+        """Raises ImportsRunning."""
+        if self._running >= MOST_AT_ONCE:
+            raise ImportsRunning
+        self._running += 1
+
+    def give_back(self) -> None:
+        self._running -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +167,20 @@ class Import:
         self.is_stopping = False
         """Set, it ends after the batch that is being written."""
 
-    async def run(self, once: Once | None = None, *, anew: bool = False) -> AsyncIterator[bytes]:
+    async def run(self, once: Once | None = None, *, anew: bool = False) -> AsyncGenerator[bytes]:
         """Do it; what `shown` has made of each line, many at a time. With `once` it goes on after
         the last line that is stored under this key, unless it is to begin `anew`. What ends it is
         told by the summary; KeyReused and StillRunning are raised."""
         is_whole = self._options.on_error == "stop" or self._options.dry_run
         do = self._all_or_nothing if is_whole else self._in_batches
-        if once is None or self._options.dry_run:
-            async for part in do(None):
+        async with AsyncExitStack() as stack:
+            progress = None
+            if once is not None and not self._options.dry_run:
+                progress = await stack.enter_async_context(self._database.progress(once, anew=anew))
+            async for part in await stack.enter_async_context(aclosing(do(progress))):
                 yield part
-        else:
-            async with self._database.progress(once, anew=anew) as progress:
-                async for part in do(progress):
-                    yield part
 
-    async def _in_batches(self, progress: Progress | None) -> AsyncIterator[bytes]:
+    async def _in_batches(self, progress: Progress | None) -> AsyncGenerator[bytes]:
         if progress is not None and progress.outcome is not None:
             self._resume(progress.outcome)
         try:
@@ -178,7 +197,7 @@ class Import:
         except ServiceError as error:
             self.summary.error = error
 
-    async def _all_or_nothing(self, progress: Progress | None) -> AsyncIterator[bytes]:
+    async def _all_or_nothing(self, progress: Progress | None) -> AsyncGenerator[bytes]:
         if progress is not None and progress.outcome is not None:
             self._resume(progress.outcome)
             self.summary.complete = True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import IO
 
 import zstandard
 
@@ -20,7 +20,7 @@ _ZSTD_WINDOW = 128 * 2**20
 """What `zstd --ultra -22` needs."""
 
 
-def unpacked(file: BinaryIO, *, max_bytes: int | None = None) -> Iterator[bytes]:
+def unpacked(file: IO[bytes], *, max_bytes: int | None = None) -> Iterator[bytes]:
     """In blocks. Raises ImportTooLarge, Unreadable."""
     first = file.read(BLOCK)
     read = _blocks(file, first)
@@ -41,7 +41,7 @@ def unpacked(file: BinaryIO, *, max_bytes: int | None = None) -> Iterator[bytes]
             yield block
 
 
-def _blocks(file: BinaryIO, first: bytes) -> Iterator[bytes]:
+def _blocks(file: IO[bytes], first: bytes) -> Iterator[bytes]:
     block = first
     while block:
         yield block

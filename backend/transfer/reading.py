@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, BinaryIO, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.core.strict_json import parse_json
@@ -32,6 +32,17 @@ _LISTS = ("people", "tags")
 _OBJECTS = ("extra", "segments", "source", "sources")
 
 
+def names_of(text: str) -> dict[str, str]:
+    """Fields by their names in the file: `video=video_id,text=description`. Raises ValueError."""
+    names: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        name, separator, field = part.rpartition("=")
+        if not separator or not name or name in names:
+            raise ValueError("It is a list such as video=video_id,text=description")
+        names[name] = field
+    return names
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     number: int
@@ -42,7 +53,7 @@ class Line:
 
 
 def read_lines(
-    file: BinaryIO,
+    file: IO[bytes],
     *,
     max_line: int,
     max_bytes: int | None = None,

@@ -51,6 +51,7 @@ OPERATIONS = {
     "context": ("post", "/api/context", {200, 400, 413, 415}),
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
+    "import_records": ("post", "/api/import", {200, 400, 409, 413, 415, 507}),
     "list_keys": ("get", "/api/keys", {200}),
     "create_key": ("post", "/api/keys", {201, 400, 409, 413, 415, 507}),
     "revoke_key": ("delete", "/api/keys/{key_id}", {204, 404, 507}),
