@@ -20,6 +20,7 @@ from backend.http.steps.hosts import allowed_hosts
 from backend.limits import make_limits
 from backend.routers import (
     audit,
+    bulk,
     context,
     health,
     history,
@@ -101,8 +102,8 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, importing, keys,
-        whoami, health
+        video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
+        keys, whoami, health
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

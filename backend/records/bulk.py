@@ -28,7 +28,7 @@ from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationEr
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable, InvalidRequest, ServiceError
-from backend.core.owners import OWNER
+from backend.core.owners import OWNER, owned
 from backend.engine import cuid, now
 from backend.models.schemas import (
     VideoAnalysis,
@@ -40,6 +40,7 @@ from backend.models.sources import Source, stored
 from backend.records import record as records
 from backend.records.errors import VideoAnalysisExists
 from backend.records.filter_sql import Conditions
+from backend.records.filters import Filters
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
 from backend.records.renames import PEOPLE, TAGS
@@ -54,7 +55,7 @@ from backend.records.rows import (
     update_record,
 )
 from backend.records.sources import Sources
-from backend.records.versions import each_of, last_versions
+from backend.records.versions import delete_those, each_of, last_versions
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -165,6 +166,55 @@ class BulkWriter:
         except _Undone:
             return
         self._on_write()
+
+    async def delete(self, video_ids: Sequence[str]) -> set[str]:
+        """Those of them that there were."""
+
+        def narrow(query: Conditions) -> None:
+            given = each_of(query, video_ids)
+            query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
+
+        found: set[str] = set()
+
+        async def work(transaction: Prisma) -> bool:
+            query = Conditions(self._provider)
+            query.conditions.append(owned("v"))
+            narrow(query)
+            # In one order, so that two transactions do not wait for each other.
+            lock = " ORDER BY v.video_id FOR UPDATE" if self._provider == "postgresql" else ""
+            rows: Any = await transaction.query_raw(
+                f"SELECT v.video_id FROM video_analysis AS v{query.where()}{lock}", *query.args
+            )
+            found.clear()
+            found.update(row["video_id"] for row in rows)
+            return bool(found) and await delete_those(transaction, self._provider, narrow) > 0
+
+        await self._until_done(work)
+        return found
+
+    async def delete_matching(self, filters: Filters, confirmed: int) -> int:
+        """How many records `filters` name. They are deleted if it is as many as `confirmed`."""
+        deleted = 0
+
+        async def work(transaction: Prisma) -> bool:
+            nonlocal deleted
+            deleted = await delete_those(
+                transaction, self._provider, lambda query: query.add(filters)
+            )
+            return deleted == confirmed
+
+        await self._until_done(work)
+        return deleted
+
+    async def _until_done(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self.in_one_transaction(work)
+            except DataError as error:
+                if not is_deadlock(error) or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     @asynccontextmanager
     async def _unit(self, within: Prisma | None) -> AsyncIterator[Prisma]:

@@ -21,7 +21,13 @@ from backend.models.stats import Stats
 from backend.records import listing, names
 from backend.records import record as records
 from backend.records.bulk import BulkWriter, Committing, Given, Mode, Outcome
-from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
+from backend.records.errors import (
+    CountChanged,
+    VersionMismatch,
+    VideoAnalysisExists,
+    VideoAnalysisNotFound,
+)
+from backend.records.filter_sql import count
 from backend.records.filters import ALL, Filters
 from backend.records.once import Once, Outcomes, Progress
 from backend.records.quotas import Quotas
@@ -164,6 +170,30 @@ class DatabaseService(Database):
             committing=progress,
             within=within,
         )
+
+    @translated_errors
+    async def delete_many(self, video_ids: Sequence[str]) -> set[str]:
+        """All by one transaction. Those that there were."""
+        return await self._bulk.delete(video_ids)
+
+    @translated_errors
+    async def count(self, filters: Filters) -> int:
+        sql, args = count(self.provider, filters)
+        row: Any = await self.client.query_first(sql, *args)
+        return int(row["found"])
+
+    @translated_errors
+    async def count_of(self, video_ids: Sequence[str]) -> int:
+        """How many of them have a record."""
+        return await self.client.videoanalysis.count(where={"videoId": {"in": list(video_ids)}})
+
+    @translated_errors
+    async def delete_matching(self, filters: Filters, confirmed: int) -> int:
+        """All by one transaction. Raises CountChanged where there are not so many."""
+        found = await self._bulk.delete_matching(filters, confirmed)
+        if found != confirmed:
+            raise CountChanged(found)
+        return found
 
     @translated_errors
     async def in_one_transaction(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:

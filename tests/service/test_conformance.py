@@ -54,5 +54,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       30 selected / 30 total" in done.stdout
+    assert "Operations:       32 selected / 32 total" in done.stdout
     assert "Traceback" not in log

@@ -52,6 +52,8 @@ OPERATIONS = {
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "import_records": ("post", "/api/import", {200, 400, 409, 413, 415, 507}),
+    "write_bulk": ("post", "/api/bulk", {200, 400, 413, 415, 507}),
+    "delete_bulk": ("post", "/api/bulk/delete", {200, 400, 409, 413, 415, 507}),
     "list_keys": ("get", "/api/keys", {200}),
     "create_key": ("post", "/api/keys", {201, 400, 409, 413, 415, 507}),
     "revoke_key": ("delete", "/api/keys/{key_id}", {204, 404, 507}),
