@@ -219,7 +219,9 @@ def _sentence(summary: Summary) -> str:
         if getattr(summary, name)
     )
     resumed = f" (up to line {summary.resumed_after} before)" if summary.resumed_after else ""
-    state = " Nothing is stored: it was tried." if summary.dry_run else ""
-    if not (summary.dry_run or summary.committed):
-        state = " Nothing is stored anew."
+    state = ""
+    if summary.dry_run:
+        state = " It was tried: nothing is stored."
+    elif not summary.committed:
+        state = " Nothing is stored."
     return f"{summary.lines} lines: {counts or 'none'}{resumed}.{state}"

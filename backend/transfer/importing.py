@@ -91,7 +91,7 @@ class Summary:
     complete: bool = False
     """Whether all lines were read."""
     committed: bool = False
-    """Whether anything that is counted is stored."""
+    """Whether it is stored, what is counted as created and updated."""
     error: ServiceError | None = field(default=None, compare=False)
     """What ended it before its end."""
 
@@ -187,9 +187,7 @@ class Import:
             while not self.is_stopping and not self.summary.complete:
                 batch = await asyncio.to_thread(self._read_batch)
                 written = await self._write(batch, progress)
-                self.summary.committed |= any(
-                    each.status in ("created", "updated") for each in written
-                )
+                self.summary.committed = True
                 yield self._told(written)
                 if batch.error is not None:
                     raise batch.error
