@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     )
     rate_limit_write: str = Field("", description="the same of requests that write")
     rate_limit_search: str = Field("", description="the same of searches and contexts")
-    rate_limit_bulk: str = Field("", description="the same of exports")
+    rate_limit_bulk: str = Field("", description="the same of exports, imports and bulk writes")
     rate_limit_failures: str = Field(
         "20/minute",
         description="how many keys that are none an address may send before it is refused",

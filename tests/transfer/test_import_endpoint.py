@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,6 +13,7 @@ from backend.main import create_app
 from backend.transfer import importing
 from tests.fixtures import Database, client_of, settings_for
 from tests.transfer.test_importing import BEACH, SNOW
+from tests.transfer.test_reading import gzipped
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ def told(answer: httpx.Response) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 async def test_each_line_and_the_summary_are_answered(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    body = gzip.compress(body_of(BEACH, {"video_id": "b"}, SNOW))
+    body = gzipped(body_of(BEACH, {"video_id": "b"}, SNOW))
     answer = await client.post(
         I,
         params={"on_error": "continue"},
@@ -147,8 +147,8 @@ async def test_what_a_page_may_send_unasked_is_refused(
         ({"map": "x"}, b"", 422),
         ({"mode": "x"}, b"", 422),
         ({"format": "json"}, body_of(SNOW), 422),
-        ({}, gzip.compress(body_of(SNOW))[:-9], 422),
-        ({"mode": "skip"}, gzip.compress(body_of(*[SNOW] * 9_000)), 413),
+        ({}, gzipped(body_of(SNOW))[:-9], 422),
+        ({"mode": "skip"}, gzipped(body_of(*[SNOW] * 9_000)), 413),
         ({}, body_of(*[SNOW] * 9_000), 413),
     ],
 )
