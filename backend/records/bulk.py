@@ -120,8 +120,10 @@ class BulkWriter:
     ) -> list[Outcome]:
         """In their order, by one transaction, or by several where a quota refuses some. `within`: a
         transaction that all of it joins. `done`: what became already of the first of them."""
-        await self._quotas.before_write()
         chosen = given[len(done) :]
+        if not chosen:
+            return list(done)
+        await self._quotas.before_write()
         for attempt in range(_ATTEMPTS):
             try:
                 async with self._unit(within) as transaction:

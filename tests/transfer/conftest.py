@@ -8,6 +8,9 @@ import pytest
 
 from backend.services import Services, make_services
 from tests.fixtures import Database
+from tests.owned_statements import each_statement_says_whose_rows
+
+__all__ = ["each_statement_says_whose_rows"]
 
 
 @pytest.fixture
