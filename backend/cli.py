@@ -27,6 +27,7 @@ COMMANDS = {
         "dev, deploy, status, diff, reset or resolve: migrations",
     ),
     "search": ("backend.commands.search", "find videos by words, or make the search index anew"),
+    "import": ("backend.commands.importing", "store the records of a file"),
     "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),

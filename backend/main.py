@@ -20,10 +20,12 @@ from backend.http.steps.hosts import allowed_hosts
 from backend.limits import make_limits
 from backend.routers import (
     audit,
+    bulk,
     context,
     export,
     health,
     history,
+    importing,
     keys,
     lookup,
     names,
@@ -34,6 +36,7 @@ from backend.routers import (
     whoami,
 )
 from backend.services import access_rules, make_services
+from backend.transfer import ImportTurns
 
 
 class Service(FastAPI):
@@ -49,6 +52,7 @@ class Service(FastAPI):
                 hosts=allowed_hosts(settings.allowed_hosts, bound=settings.host),
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
+                max_body_bytes_of={importing.PATH: settings.import_max_bytes},
                 access=self.state.access,
                 limits=self.state.limits,
                 proxies=settings.forwarded_allow_ips,
@@ -92,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.access = services.access
     app.state.exports = services.exports
     app.state.followers = services.followers
+    app.state.imports = ImportTurns()
     app.state.limits = make_limits(
         settings.rate_limits,
         store_url=settings.rate_limit_store.get_secret_value(),
@@ -100,8 +105,8 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, export,
-        keys, whoami, health,
+        video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
+        export, keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

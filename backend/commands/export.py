@@ -11,7 +11,7 @@ from backend.commands.memories import add_filters, add_owner, filters_of, on_dat
 from backend.engine.cli.command_error import CommandError
 from backend.records import Filters
 from backend.services import Services
-from backend.transfer import FORMS, Format, whole_file
+from backend.transfer import FORMS, ExportFormat, whole_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _write(services: Services, filters: Filters, format_: Format, output: BinaryIO) -> None:
+async def _write(
+    services: Services, filters: Filters, format_: ExportFormat, output: BinaryIO
+) -> None:
     async with services.exports.export(filters, format_) as parts:
         async for part in parts:
             output.write(part)

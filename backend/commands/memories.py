@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
@@ -101,7 +101,11 @@ def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAUL
         settings = load_settings()
         services = make_services(
             settings.database_url.get_secret_value(),
+            max_description_length=settings.max_description_length,
+            outcomes_kept=timedelta(hours=settings.idempotency_hours),
             access=access_rules(settings),
+            quota_records=settings.quota_records,
+            quota_bytes=settings.quota_bytes,
             guards_csv=settings.export_csv_guard,
         )
         await services.database.connect()

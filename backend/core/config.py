@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         1024 * 1024, ge=1, description="the largest request body; a larger one is refused with 413"
     )
+    import_max_bytes: int = Field(
+        2**30,
+        ge=1,
+        description="the largest import over HTTP, in bytes, as it is sent and unpacked; one line "
+        "has at most MAX_BODY_BYTES",
+    )
     max_description_length: int = Field(
         65_535, ge=1, description="the longest description, in characters"
     )
@@ -131,7 +137,7 @@ class Settings(BaseSettings):
     )
     rate_limit_write: str = Field("", description="the same of requests that write")
     rate_limit_search: str = Field("", description="the same of searches and contexts")
-    rate_limit_bulk: str = Field("", description="the same of exports")
+    rate_limit_bulk: str = Field("", description="the same of exports, imports and bulk writes")
     rate_limit_failures: str = Field(
         "20/minute",
         description="how many keys that are none an address may send before it is refused",

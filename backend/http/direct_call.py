@@ -25,10 +25,11 @@ from starlette.routing import BaseRoute
 from starlette.types import Message
 
 from backend.core.errors import InvalidRequest
+from backend.core.strict_json import parse_json
 from backend.http.exchange import Exchange
 from backend.http.fastapi_internals import DefaultPlaceholder, Dependant, ModelField, embeds_body
 from backend.http.response import JsonResponse
-from backend.http.routes import READING, ApiRoute, parse_json
+from backend.http.routes import READING, ApiRoute
 
 Arguments = dict[str, Any]
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.responses import Response
@@ -50,9 +50,9 @@ Step = Callable[[Exchange], Response | None]
 
 
 class Pipeline:
-    """`app` has the routes. `proxies` say where a request comes from. `calls_directly` false:
-    FastAPI calls every endpoint. `note_read` is told the path of each request that has read
-    something."""
+    """`app` has the routes. `max_body_bytes_of`: by path, where it is not `max_body_bytes`.
+    `proxies` say where a request comes from. `calls_directly` false: FastAPI calls every endpoint.
+    `note_read` is told the path of each request that has read something."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Pipeline:
         hosts: frozenset[bytes] | None,
         origins: Sequence[str],
         max_body_bytes: int,
+        max_body_bytes_of: Mapping[str, int],
         limits: Limits,
         proxies: Sequence[str] = (),
         calls_directly: bool = True,
@@ -75,7 +76,7 @@ class Pipeline:
             AllowedHosts(hosts),
             Cors(origins),
             answer_head_as_get,
-            BodyLimit(max_body_bytes),
+            BodyLimit(max_body_bytes, max_body_bytes_of),
         )
         addresses = ClientAddresses(proxies)
         self._who_asks = WhoAsks(access, limits, addresses)

@@ -7,10 +7,9 @@ name; a body is JSON in the narrow sense, in UTF-8, without duplicate keys.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal, TypeVar, get_origin
 
 from fastapi import Request
@@ -22,6 +21,7 @@ from starlette.types import Scope as AsgiScope
 
 from backend.core.caller import Scope
 from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
+from backend.core.strict_json import parse_json
 from backend.http.fastapi_internals import get_flat_params
 from backend.limits import RateClass
 
@@ -142,42 +142,6 @@ class JsonRequest(Request):
 
     async def json(self) -> Any:
         return self.content
-
-
-def parse_json(body: bytes) -> Any:
-    """Raises InvalidRequest for what is not JSON, or not the same JSON to every reader."""
-    try:
-        return _DECODER.decode(body.decode())
-    except UnicodeDecodeError as error:
-        raise _not_json(f"The body is not UTF-8, at byte {error.start}") from error
-    except RecursionError as error:
-        raise _not_json("The body is nested too deeply") from error
-    except ValueError as error:  # json's own errors, and integers of thousands of digits
-        raise _not_json(f"The body is not JSON: {error}") from error
-
-
-def _not_json(reason: str) -> InvalidRequest:
-    return InvalidRequest([FieldError(("body",), reason, "json_invalid")])
-
-
-MOST_NAMES = 10_000
-"""Of one object. Each that is unknown is an error of its own: so many take some 50 ms."""
-
-
-def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_NAMES:
-        raise ValueError(f"an object has more than {MOST_NAMES} names")
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant)
 
 
 def _check_content_type(request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
@@ -34,3 +35,8 @@ def time_of_text(value: str, *, last: bool) -> datetime:
         "A time is a day such as 2026-03-01, or RFC 3339 such as 2026-03-01T09:30:00Z "
         "(in a URL, a + is written %2B)",
     )
+
+
+def moment_of(value: Any, *, last: bool) -> Any:
+    """Of what is not a text, the same."""
+    return time_of_text(value, last=last) if isinstance(value, str) else value

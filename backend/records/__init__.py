@@ -3,6 +3,8 @@
 service.py      DatabaseService, which the endpoints and commands call
 reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
+bulk.py         many records by one transaction
+rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on
 snapshot.py     all records of one moment, page by page
@@ -18,11 +20,12 @@ errors.py       what is refused
 
 from __future__ import annotations
 
+from .bulk import Given, Mode, Outcome, Status
 from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .listing import Order
-from .once import Once
+from .once import Once, Progress
 from .reader import Reader
 from .record import (
     COLUMNS,
@@ -52,11 +55,16 @@ __all__ = [
     "DatabaseService",
     "Expected",
     "Filters",
+    "Given",
     "Kind",
+    "Mode",
     "Once",
     "Order",
+    "Outcome",
+    "Progress",
     "Reader",
     "RecordJson",
+    "Status",
     "VersionNotFound",
     "VideoAnalysisNotFound",
     "index_entry_of",

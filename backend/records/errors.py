@@ -3,6 +3,7 @@
 VideoAnalysisNotFound   404
 VideoAnalysisExists     409
 HumanValue              409, a machine would replace what a person has said
+CountChanged            409, there are not as many records to delete as was confirmed
 QuotaExceeded           403, the owner has as much as he may
 NameNotFound            404, a tag or a person
 NameExists              409
@@ -50,6 +51,16 @@ class HumanValue(ServiceError):
             "override=human"
         )
         self.more = {"human": dict(human)}
+
+
+class CountChanged(ServiceError):
+    status = 409
+    kind = "count-changed"
+    title = "Count changed"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"There are {count} of them now. Nothing was deleted")
+        self.more = {"count": count}
 
 
 class VersionNotFound(ServiceError):

@@ -50,6 +50,15 @@ class Once:
 
 
 @dataclass(slots=True)
+class Progress:
+    """Of a request that is done in several transactions: `outcome` is what the last has stored, or
+    None before the first."""
+
+    once: Once
+    outcome: Any
+
+
+@dataclass(slots=True)
 class _Turns:
     """Those of this process that have the same key."""
 
@@ -76,7 +85,7 @@ class Outcomes:
         it was. What `work` writes is rolled back where another is done at the same time. Raises
         KeyReused, StillRunning, and what `work` raises."""
         await self._prune()
-        async with self._alone(once):
+        async with self.alone(once):
             found = await self._stored(once)
             if found is not None:
                 return found[0], True
@@ -95,7 +104,7 @@ class Outcomes:
             return outcome, False
 
     @asynccontextmanager
-    async def _alone(self, once: Once) -> AsyncIterator[None]:
+    async def alone(self, once: Once) -> AsyncIterator[None]:
         """No other request of this process with this key runs meanwhile. Raises StillRunning."""
         name = (owner.get(), once.caller, once.key)
         turns = self._running.setdefault(name, _Turns(asyncio.Lock()))
@@ -157,6 +166,48 @@ class Outcomes:
         if not stored:
             raise KeyTaken
         once.is_stored = True
+
+    async def progress(self, once: Once, *, anew: bool = False) -> Progress:
+        """As far as the request with this key has come. `anew`: it is to begin again. Raises
+        KeyReused."""
+        await self._prune()
+        if anew:
+            query = Conditions(self._provider)
+            query.own("idempotency_key")
+            query.conditions += [
+                f"caller = {query.bind(once.caller)}",
+                f"key = {query.bind(once.key)}",
+            ]
+            await self._client.execute_raw(
+                f"DELETE FROM idempotency_key{query.where()}", *query.args
+            )
+            return Progress(once, None)
+        found = await self._stored(once)
+        return Progress(once, None if found is None else found[0])
+
+    async def advance(self, progress: Progress, outcome: Any, transaction: Prisma) -> None:
+        """Store what the transaction has done. Raises StillRunning where another has gone on
+        meanwhile."""
+        if progress.outcome is None:
+            try:
+                await self.store(progress.once, outcome, transaction)
+            except KeyTaken:
+                raise StillRunning from None
+        else:
+            query = Conditions(self._provider)
+            stored, at = query.bind(to_json(outcome).decode()), query.bind(now())
+            query.own("idempotency_key")
+            query.conditions += [
+                f"caller = {query.bind(progress.once.caller)}",
+                f"key = {query.bind(progress.once.key)}",
+                f"outcome = {query.bind(to_json(progress.outcome).decode())}",
+            ]
+            if not await transaction.execute_raw(
+                f"UPDATE idempotency_key SET outcome = {stored}, at = {at}{query.where()}",
+                *query.args,
+            ):
+                raise StillRunning
+        progress.outcome = outcome
 
     async def _prune(self) -> None:
         """Delete some of those that are too old, now and then."""

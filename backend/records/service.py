@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.core.database import Database, translated_errors
 from backend.core.errors import FieldError, InvalidRequest
-from backend.models.metadata import MOST_EXTRA
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     VideoAnalysis,
@@ -20,15 +20,26 @@ from backend.models.sources import HUMAN
 from backend.models.stats import Stats
 from backend.records import listing, names
 from backend.records import record as records
-from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
+from backend.records.bulk import BulkWriter, Committing, Given, Mode, Outcome
+from backend.records.errors import (
+    CountChanged,
+    VersionMismatch,
+    VideoAnalysisExists,
+    VideoAnalysisNotFound,
+)
+from backend.records.filter_sql import count
 from backend.records.filters import ALL, Filters
-from backend.records.once import Once, Outcomes
+from backend.records.once import Once, Outcomes, Progress
 from backend.records.quotas import Quotas
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
+from backend.records.rows import changes_of
 from backend.records.stats import stats
 from backend.records.versions import Expected
-from backend.records.writer import Changes, Writer
+from backend.records.writer import Writer
+
+if TYPE_CHECKING:
+    from prisma import Prisma
 
 
 class DatabaseService(Database):
@@ -50,6 +61,7 @@ class DatabaseService(Database):
             self.client, self.provider, most_records=quota_records, most_bytes=quota_bytes
         )
         self._writer = Writer(self.reader, self._outcomes, self._quotas, self.record_written)
+        self._bulk = BulkWriter(self.reader, self._quotas, self.record_written)
         self._max_description_length = max_description_length
 
     @translated_errors
@@ -65,7 +77,7 @@ class DatabaseService(Database):
 
     @translated_errors
     async def create_video_analysis(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
-        self._check_length(analysis.description)
+        self.check_length(analysis.description)
         return await self._writer.create(analysis)
 
     @translated_errors
@@ -89,7 +101,7 @@ class DatabaseService(Database):
         expected: Expected | None = None,
         override_human: bool = False,
     ) -> VideoAnalysis:
-        self._check_length(update.description)
+        self.check_length(update.description)
         return await self._writer.change(
             video_id,
             lambda _: {"description": update.description},
@@ -101,7 +113,7 @@ class DatabaseService(Database):
     @translated_errors
     async def create_by_put(self, video_id: str, update: VideoAnalysisUpdate) -> records.RecordJson:
         """Raises VersionMismatch where there is a record."""
-        self._check_length(update.description)
+        self.check_length(update.description)
         try:
             return await self._writer.create(
                 VideoAnalysisCreate(
@@ -123,20 +135,11 @@ class DatabaseService(Database):
         override_human: bool = False,
     ) -> VideoAnalysis:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
-        if patch.description is not None:
-            self._check_length(patch.description)
-
-        def edit(record: VideoAnalysis) -> Changes:
-            changes = patch.changes(record)
-            # Each patch has few names, but they add up.
-            if (number := len(changes.get("extra", ()))) > MOST_EXTRA:
-                reason = f"extra would have {number} names; it has at most {MOST_EXTRA}"
-                raise InvalidRequest([FieldError(("body", "extra"), reason, "too_long")])
-            return changes
+        self.check_length(patch.description)
 
         return await self._writer.change(
             video_id,
-            edit,
+            lambda record: changes_of(patch, record),
             expected=expected,
             source=patch.source,
             override_human=override_human,
@@ -147,6 +150,66 @@ class DatabaseService(Database):
         self, video_id: str, *, expected: Expected | None = None
     ) -> None:
         await self._writer.delete(video_id, expected=expected)
+
+    @translated_errors
+    async def write_many(
+        self,
+        given: Sequence[Given],
+        mode: Mode,
+        *,
+        override_human: bool = False,
+        progress: Committing | None = None,
+        within: Prisma | None = None,
+    ) -> list[Outcome]:
+        """Each as if it were sent by itself, in this order. `progress` joins each transaction that
+        it takes; `within`: one that all of it joins."""
+        return await self._bulk.write(
+            given,
+            mode,
+            override_human=override_human,
+            committing=progress,
+            within=within,
+        )
+
+    @translated_errors
+    async def delete_many(self, video_ids: Sequence[str]) -> set[str]:
+        """All by one transaction. Those that there were."""
+        return await self._bulk.delete(video_ids)
+
+    @translated_errors
+    async def count(self, filters: Filters) -> int:
+        sql, args = count(self.provider, filters)
+        row: Any = await self.client.query_first(sql, *args)
+        return int(row["found"])
+
+    @translated_errors
+    async def count_of(self, video_ids: Sequence[str]) -> int:
+        """How many of them have a record."""
+        return await self.client.videoanalysis.count(where={"videoId": {"in": list(video_ids)}})
+
+    @translated_errors
+    async def delete_matching(self, filters: Filters, confirmed: int) -> int:
+        """All by one transaction. Raises CountChanged where there are not so many."""
+        found = await self._bulk.delete_matching(filters, confirmed)
+        if found != confirmed:
+            raise CountChanged(found)
+        return found
+
+    @translated_errors
+    async def in_one_transaction(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:
+        """What `work` does is committed where it returns true, else undone."""
+        await self._bulk.in_one_transaction(work)
+
+    @asynccontextmanager
+    async def progress(self, once: Once, *, anew: bool = False) -> AsyncIterator[Progress]:
+        """As far as a request of several transactions has come; no other of its key runs meanwhile.
+        Raises KeyReused, StillRunning."""
+        async with self._outcomes.alone(once):
+            yield await translated_errors(self._outcomes.progress)(once, anew=anew)
+
+    async def advance(self, progress: Progress, outcome: Any, transaction: Prisma) -> None:
+        """Joins the transaction. Raises StillRunning."""
+        await self._outcomes.advance(progress, outcome, transaction)
 
     async def restore(
         self, record: VideoAnalysis, *, expected: Expected | None = None
@@ -212,8 +275,9 @@ class DatabaseService(Database):
     async def stats(self, filters: Filters = ALL) -> Stats:
         return await stats(self.client, self.provider, filters)
 
-    def _check_length(self, description: str) -> None:
-        if len(description) > self._max_description_length:
+    def check_length(self, description: str | None) -> None:
+        """Raises InvalidRequest."""
+        if description is not None and len(description) > self._max_description_length:
             raise InvalidRequest(
                 [
                     FieldError(

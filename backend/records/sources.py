@@ -22,13 +22,13 @@ def sources_after(
     *,
     override_human: bool,
 ) -> Sources:
-    """Of the record with these changes. Raises HumanValue where a machine would replace what a
-    person has said."""
+    """Of the record with these changes. Raises HumanValue where a machine, or an import, would
+    replace what a person has said."""
     sources: Sources = dict(record.sources)
     differing = [
         field for field in FIELDS if field in changes and changes[field] != getattr(record, field)
     ]
-    if source.kind == "machine" and not override_human:
+    if source.kind != "human" and not override_human:
         human = {
             field: _shown(getattr(record, field))
             for field in differing

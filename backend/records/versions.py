@@ -6,6 +6,7 @@ read in `video_analysis.written` who makes the change that they see.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,33 +58,65 @@ async def last_version(client: Prisma, provider: Provider, video_id: str) -> int
     return int(row["version"])
 
 
+def each_of(query: Conditions, texts: Sequence[str]) -> str:
+    """A table with one row for each, as `value`."""
+    array = query.bind(orjson.dumps(texts).decode())
+    if query.provider == "sqlite":
+        return f"json_each({array})"
+    return f"json_array_elements_text({array}::json)"
+
+
+async def last_versions(
+    client: Prisma, provider: Provider, video_ids: Sequence[str]
+) -> dict[str, int]:
+    """Of those of them that the change log knows."""
+    query = Conditions(provider)
+    given = each_of(query, video_ids)
+    rows: Any = await client.query_raw(
+        "SELECT name, max(version) AS version FROM change_log AS c"
+        f" WHERE {owned('c')} AND kind = 'video' AND name IN (SELECT value FROM {given})"
+        " GROUP BY name",
+        *query.args,
+    )
+    return {row["name"]: int(row["version"]) for row in rows}
+
+
 async def delete_version(
     client: Prisma, provider: Provider, video_id: str, version: int | None
 ) -> bool:
     """Delete the record, of this version if one is given. Whether there was one."""
+
+    def narrow(query: Conditions) -> None:
+        query.conditions.append(f"v.video_id = {query.bind(video_id)}")
+        if version is not None:
+            query.conditions.append(f"v.version = {query.bind(version)}")
+
+    return await delete_those(client, provider, narrow) > 0
+
+
+async def delete_those(
+    client: Prisma, provider: Provider, narrow: Callable[[Conditions], None]
+) -> int:
+    """Delete the records, `video_analysis AS v`, that `narrow` leaves. How many there were."""
     if provider == "postgresql":
         query = Conditions(provider)
         note = query.bind(orjson.dumps([None, "delete", actor.get(), request_id.get()]).decode())
-        condition = f"{owned('v')} AND v.video_id = {query.bind(video_id)}"
-        if version is not None:
-            condition += f" AND v.version = {query.bind(version)}"
-        # For this transaction, which is the statement.
+        query.conditions.append(owned("v"))
+        narrow(query)
+        # For this transaction, which is the statement where none is open.
         said = f"SELECT set_config('memory_mirror.written', {note}, true)"
-        deleted = await client.execute_raw(
+        return await client.execute_raw(
             f"WITH said AS MATERIALIZED ({said}) DELETE FROM video_analysis AS v USING said"
-            f" WHERE {condition}",
+            f"{query.where()}",
             *query.args,
         )
-        return deleted > 0
     told, deleting = Conditions(provider), Conditions(provider)
     note = written_in_sql(told, "delete")
     for each in (told, deleting):
-        each.own("video_analysis")
-        each.conditions.append(f"video_id = {each.bind(video_id)}")
-        if version is not None:
-            each.conditions.append(f"version = {each.bind(version)}")
+        each.conditions.append(owned("v"))
+        narrow(each)
     batch: Any = client.batch_()
-    batch.execute_raw(f"UPDATE video_analysis SET written = {note}{told.where()}", *told.args)
-    batch.execute_raw(f"DELETE FROM video_analysis{deleting.where()}", *deleting.args)
+    batch.execute_raw(f"UPDATE video_analysis AS v SET written = {note}{told.where()}", *told.args)
+    batch.execute_raw(f"DELETE FROM video_analysis AS v{deleting.where()}", *deleting.args)
     _, found = await batch.commit()
-    return int(found) > 0
+    return int(found)

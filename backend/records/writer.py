@@ -1,10 +1,10 @@
 """Writing records: the row, its relations and its entry of the search index, all or nothing.
 
-The index's entry is kept in the row's `searchTerms`, from where the index takes it in later (see
-search/indexer.py). It is made of all of a record's words, so whoever changes a record must have
-read it first: a change applies only to the version that was read, and is made anew where another
-came between. The database's own triggers write the change log (see the migration `change_log`), of
-which the row's `written` tells whose change it is.
+The rows themselves are made in rows.py. The index's entry is kept in the row's `searchTerms`, from
+where the index takes it in later (see search/indexer.py). It is made of all of a record's words, so
+whoever changes a record must have read it first: a change applies only to the version that was
+read, and is made anew where another came between. The database's own triggers write the change log
+(see the migration `change_log`), of which the row's `written` tells whose change it is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationEr
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable
-from backend.core.threads import WORTH_A_THREAD
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
 from backend.models.sources import HUMAN, Source, stored
@@ -41,38 +40,23 @@ from backend.records.renames import (
     last_renamed_to,
     replace,
 )
-from backend.records.sources import Sources, sources_after
-from backend.records.versions import Expected, delete_version, last_version, written
+from backend.records.rows import (
+    Changes,
+    Create,
+    Update,
+    changed_record,
+    insert_record,
+    new_record,
+    update_record,
+)
+from backend.records.sources import Sources
+from backend.records.versions import Expected, delete_version, last_version
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 ATTEMPTS = 60
 _NAMING_ATTEMPTS = 10
-_MILLISECOND = timedelta(milliseconds=1)
-
-Changes = Mapping[str, Any]
-"""Fields of VideoAnalysis and their new values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """A record that there is not yet."""
-
-    record: VideoAnalysisCreate
-    row: Any
-    """Columns by their names in schema.prisma."""
-    answer: records.RecordJson
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """A record changed to `record`, if it is still as `where` describes it."""
-
-    record: VideoAnalysis
-    columns: Any
-    where: Any
-    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +125,17 @@ class Writer:
             names = await self._names(analysis.__dict__, started, tried=attempt > 0)
             if names:
                 analysis = analysis.model_copy(update=names)
-            answer = records.record_json(
+            create = await new_record(
                 analysis,
                 id_=id_,
                 version=version,
                 created_at=created_at,
-                updated_at=moment,
+                moment=moment,
                 sources=sources,
+                action=action,
             )
-            row = await _row(analysis, answer, created_at, moment, written(version, action))
             try:
-                await self.write(Create(analysis, row, answer))
+                await self.write(create)
             except UniqueViolationError as error:
                 last = await last_version(self.client, self._reader.provider, analysis.video_id)
                 if last < version or await self._reader.version(analysis.video_id) is not None:
@@ -162,7 +146,7 @@ class Writer:
                     raise
                 # One of its names was renamed or deleted just now.
             else:
-                return answer
+                return create.answer
         raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
 
     async def change(
@@ -190,24 +174,12 @@ class Writer:
             changes = edit(read)
             names = await self._names(changes, started, tried=attempt > 0)
             changes = {**changes, **names}
-            moment = max(now(), read.updated_at + _MILLISECOND)
-            if "sources" not in changes:
-                changes["sources"] = sources_after(
-                    read,
-                    changes,
-                    source or HUMAN,
-                    in_milliseconds(moment),
-                    override_human=override_human,
-                )
-            changed = read.model_copy(
-                update={**changes, "updated_at": moment, "version": read.version + 1}
+            update = await changed_record(
+                read, changes, source or HUMAN, override_human=override_human, action=action
             )
-            where: Any = {"id": read.id, "version": read.version}
-            columns = await _columns(changed, changes)
-            columns["written"] = written(changed.version, action)
             try:
-                if await self.write(Update(changed, columns, where, changes)):
-                    return changed
+                if await self.write(update):
+                    return update.record
             except DataError as error:
                 if not names or not _comes_from_a_rename(error) or attempt >= _NAMING_ATTEMPTS:
                     raise
@@ -299,22 +271,15 @@ class Writer:
         return done
 
     async def _create(self, mutation: Create) -> None:
-        record, row, once = mutation.record, mutation.row, current.get()
+        row, once = mutation.row, current.get()
         if not row["hasRelations"] and once is None:
             await self._creates.create(row)
             return
-        made = VideoAnalysis.model_construct(
-            id=row["id"],
-            created_at=row["createdAt"],
-            updated_at=row["updatedAt"],
-            **dict(record),
-        )
-
         if once is None:
-            await _insert(self.client, row, made)
+            await insert_record(self.client, mutation)
             return
         async with self.client.tx() as transaction:
-            await _insert(transaction, row, made)
+            await insert_record(transaction, mutation)
             await self._outcomes.store(once, {"done": mutation.answer}, transaction)
 
     async def _delete(self, mutation: Delete) -> bool:
@@ -329,20 +294,15 @@ class Writer:
 
     async def _update(self, mutation: Update) -> bool:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
-        relations, once = [name for name in records.RELATIONS if name in changes], current.get()
-        if not relations and once is None:
+        once = current.get()
+        if once is None and changes.keys().isdisjoint(records.RELATIONS):
             if self._updates is not None and changes.keys() == {"description", "sources"}:
                 return await self._updates.update(DescriptionUpdate(columns, where))
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
         async with self.client.tx() as transaction:
-            if await transaction.videoanalysis.update_many(columns, where) != 1:
+            if not await update_record(transaction, mutation):
                 return False
-            batch = transaction.batch_()
-            for name in relations:
-                _ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
-            _insert_relations(batch, mutation.record, relations)
-            await batch.commit()
             if once is not None:
                 outcome = {"done": records.stored_record_json(mutation.record)}
                 await self._outcomes.store(once, outcome, transaction)
@@ -382,85 +342,9 @@ class Writer:
         return await last_renamed_to(self.client, self._reader.provider, kind, missing, earliest)
 
 
-async def _index_entry_of(record: records.Described) -> str:
-    length = len(record.description) + sum(len(part.text) for part in record.segments)
-    if length <= WORTH_A_THREAD:
-        return records.index_entry_of(record)
-    return await asyncio.to_thread(records.index_entry_of, record)
-
-
-async def _row(
-    analysis: VideoAnalysisCreate,
-    answer: records.RecordJson,
-    created_at: datetime,
-    moment: datetime,
-    note: str,
-) -> dict[str, Any]:
-    """Columns of a new record that is answered like this, by their names in schema.prisma."""
-    return {
-        "id": answer["id"],
-        "videoId": analysis.video_id,
-        "description": analysis.description,
-        "createdAt": created_at,
-        "updatedAt": moment,
-        "hasRelations": _has_relations(analysis),
-        "searchTerms": await _index_entry_of(analysis),
-        "size": records.size_of(analysis),
-        "sources": records.object_text(answer["sources"]),
-        "written": note,
-        **({"version": answer["version"]} if answer["version"] > 1 else {}),
-        **records.plain_columns(
-            {name: getattr(analysis, name) for name in analysis.model_fields_set}
-        ),
-    }
-
-
-async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
-    columns = records.plain_columns(changes)
-    if "description" in changes:
-        columns["description"] = changed.description
-    columns["hasRelations"] = _has_relations(changed)
-    columns["size"] = records.size_of(changed)
-    columns["sources"] = records.object_text(changed.sources)
-    columns["version"] = changed.version
-    columns["searchTerms"] = await _index_entry_of(changed)
-    columns["updatedAt"] = changed.updated_at
-    return columns
-
-
 def _comes_from_a_rename(error: DataError) -> bool:
     """Of a name that the write uses: it is gone, or both waited for each other."""
     return isinstance(error, ForeignKeyViolationError) or is_deadlock(error)
-
-
-def _has_relations(record: records.Described) -> bool:
-    return bool(record.tags or record.people or record.segments)
-
-
-async def _insert(client: Prisma, row: Any, record: VideoAnalysis) -> None:
-    """With its relations, by one transaction."""
-    batch = client.batch_()
-    batch.videoanalysis.create(row)
-    _insert_relations(batch, record, records.RELATIONS)
-    await batch.commit()
-
-
-def _insert_relations(batch: Any, record: VideoAnalysis, relations: Iterable[str]) -> None:
-    for name in relations:
-        actions, rows_of = _ROWS[name]
-        rows = rows_of(record)
-        if rows:
-            actions(batch).create_many(rows)
-
-
-_ROWS: dict[str, tuple[Callable[[Any], Any], Callable[[VideoAnalysis], list[dict[str, Any]]]]] = {
-    "tags": (lambda b: b.videotag, lambda r: records.tag_rows(r.id, r.created_at, r.tags)),
-    "people": (
-        lambda b: b.videoperson,
-        lambda r: records.person_rows(r.id, r.created_at, r.people),
-    ),
-    "segments": (lambda b: b.segment, lambda r: records.segment_rows(r.id, r.segments)),
-}
 
 
 async def _without_row(actions: Any, names: Iterable[str]) -> list[str]:

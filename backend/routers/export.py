@@ -14,7 +14,7 @@ from backend.http.streamed import StreamedResponse
 from backend.routers.dependencies import Exports
 from backend.routers.filters import GivenFilters
 from backend.routers.openapi import problems
-from backend.transfer import FORMS, Format
+from backend.transfer import FORMS, ExportFormat
 
 PATH = "/api/export"
 
@@ -27,7 +27,7 @@ _TRAILER = {
         "sha256": "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c",
     }
 }
-_EXAMPLES: dict[Format, Any] = {
+_EXAMPLES: dict[ExportFormat, Any] = {
     "ndjson": f"{json.dumps(_RECORD)}\n{json.dumps(_TRAILER)}\n",
     "json": [_RECORD],
     "parquet": "PAR1...PAR1",
@@ -35,7 +35,7 @@ _EXAMPLES: dict[Format, Any] = {
 }
 
 
-def _schema(format_: Format) -> dict[str, Any]:
+def _schema(format_: ExportFormat) -> dict[str, Any]:
     if format_ == "json":
         return {"type": "array", "items": {"$ref": "#/components/schemas/VideoAnalysis"}}
     if format_ == "parquet":
@@ -66,7 +66,7 @@ async def export(
     exports: Exports,
     filters: GivenFilters,
     format: Annotated[  # noqa: A002 - its name in the query
-        Format,
+        ExportFormat,
         Field(
             description="CSV has lists and objects as JSON in their columns, and an apostrophe "
             "before what a spreadsheet would run. Parquet needs pyarrow where the service runs, "

@@ -10,18 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
-from backend.models.times import time_of_text
+from backend.models.times import moment_of
 from backend.records import Filters
-
-
-def _moment(value: Any, *, last: bool) -> Any:
-    return time_of_text(value, last=last) if isinstance(value, str) else value
 
 
 def time_parameter(description: str, *, last: bool = False) -> Any:
     return Annotated[
         datetime | None,
-        BeforeValidator(lambda value: _moment(value, last=last)),
+        BeforeValidator(lambda value: moment_of(value, last=last)),
         Query(description=description, examples=["2026-03-01T09:30:00Z"]),
         WithJsonSchema(
             {

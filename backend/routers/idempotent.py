@@ -45,10 +45,10 @@ async def once(
     shown: Callable[[T], Response],
 ) -> Response:
     """What `shown` makes of `work`'s outcome, which is JSON. With a key `work` is done once."""
-    keys = request.headers.getlist("idempotency-key")
-    if not keys:
+    given = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
+    asked = asked_once(request, given)
+    if asked is None:
         return shown(await work())
-    asked = Once(actor.get(), _key(keys), _fingerprint(request, body))
 
     async def outcome() -> Any:
         try:
@@ -68,6 +68,12 @@ async def once(
     return response
 
 
+def asked_once(request: Request, body: bytes) -> Once | None:
+    """None: there is no key. `body`: what is sent, or its digest."""
+    keys = request.headers.getlist("idempotency-key")
+    return Once(actor.get(), _key(keys), _fingerprint(request, body)) if keys else None
+
+
 def _key(values: list[str]) -> str:
     match = _KEY.fullmatch(values[0].strip()) if len(values) == 1 else None
     if match is None or len(key := match[1] or match[2]) > LONGEST:
@@ -76,7 +82,7 @@ def _key(values: list[str]) -> str:
     return key.replace("\\", "") if match[1] else key
 
 
-def _fingerprint(request: Request, body: BaseModel | None) -> str:
+def _fingerprint(request: Request, body: bytes) -> str:
     """Of all that decides what is done."""
     scope = request.scope
     parts = [
@@ -84,6 +90,6 @@ def _fingerprint(request: Request, body: BaseModel | None) -> str:
         scope["path"].rstrip("/").encode(),
         scope["query_string"],
         *(request.headers.get(name, "").encode() for name in ("if-match", "if-none-match")),
-        b"" if body is None else body.model_dump_json(exclude_unset=True).encode(),
+        body,
     ]
     return sha256(b"\n".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()

@@ -1,30 +1,50 @@
-"""Records on their way out of the database and in again.
+"""Files of many records, read and written.
 
+importing.py    lines become records
+reading.py      a file's lines: NDJSON, a JSON array, CSV; packing.py: its bytes, unpacked
 export.py       the records that filters name, streamed
 forms.py        how an export writes them; csv_form.py, parquet_form.py: as these
 backup.py       all that is stored, into one file; restoring.py: into a database
 tables.py       the tables and their rows; archive.py: the file of a portable backup
 files.py        a file that is whole, or not there
+errors.py       what is wrong with a file
 """
 
 from __future__ import annotations
 
 from .backup import SUFFIXES, back_up, copy_sqlite, name_of_now, rotate, said_of
-from .errors import BackupError
+from .errors import BackupError, ImportsRunning, ImportTooLarge, LineTooLong, Unreadable
 from .export import ExportService
 from .files import whole_file
-from .forms import FORMS, Format
+from .forms import FORMS, ExportFormat
+from .importing import Import, ImportTurns, OnError, Options, Summary, Written
+from .reading import FORMATS, Format, Line, names_of, read_lines
 from .restoring import restore
 
 __all__ = [
+    "FORMATS",
     "FORMS",
     "SUFFIXES",
     "BackupError",
+    "ExportFormat",
     "ExportService",
     "Format",
+    "Import",
+    "ImportTooLarge",
+    "ImportTurns",
+    "ImportsRunning",
+    "Line",
+    "LineTooLong",
+    "OnError",
+    "Options",
+    "Summary",
+    "Unreadable",
+    "Written",
     "back_up",
     "copy_sqlite",
     "name_of_now",
+    "names_of",
+    "read_lines",
     "restore",
     "rotate",
     "said_of",

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
 from backend.records import DatabaseService, Filters, RecordJson, snapshot_of
-from backend.transfer.forms import FORMS, Form, Format
+from backend.transfer.forms import FORMS, ExportFormat, Form
 
 AT_ONCE = 4
 """Exports, of this process: each holds a snapshot of the database."""
@@ -39,7 +39,7 @@ class ExportService:
 
     @asynccontextmanager
     async def export(
-        self, filters: Filters, format_: Format
+        self, filters: Filters, format_: ExportFormat
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The export's bytes, which can be had as long as the context lasts. Raises
         TooManyExports, InvalidRequest."""

@@ -14,7 +14,7 @@ from backend.core.errors import FieldError, InvalidRequest
 from backend.records import RecordJson
 from backend.transfer.csv_form import CsvForm
 
-Format = Literal["ndjson", "json", "csv", "parquet"]
+ExportFormat = Literal["ndjson", "json", "csv", "parquet"]
 
 
 class Form(Protocol):
@@ -73,7 +73,7 @@ class FormOf:
     """Of whether CSV is guarded."""
 
 
-FORMS: dict[Format, FormOf] = {
+FORMS: dict[ExportFormat, FormOf] = {
     "ndjson": FormOf("application/x-ndjson", lambda _: NdjsonForm()),
     "json": FormOf("application/json", lambda _: JsonForm()),
     "csv": FormOf("text/csv", lambda guards: CsvForm(guards=guards)),

@@ -1,15 +1,29 @@
+"""The services on the test's database, without HTTP, and further databases."""
+
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from backend.services import Services, make_services
 from tests.fixtures import Database, PostgreSQL, SQLite
+from tests.owned_statements import each_statement_says_whose_rows
 from tests.postgres import PostgresServer
 
 NewDatabase = Callable[[str], Database]
+
+__all__ = ["each_statement_says_whose_rows"]
+
+
+@pytest.fixture
+async def services(database: Database) -> AsyncIterator[Services]:
+    services = make_services(database.url)
+    await services.database.connect()
+    yield services
+    await services.database.disconnect()
 
 
 @pytest.fixture

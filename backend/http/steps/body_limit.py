@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import anyio
 from starlette.types import Message, Receive, Scope, Send
 
@@ -14,16 +16,19 @@ DRAIN_BYTES = 64 * 1024 * 1024
 
 
 class BodyLimit:
-    """Raises BodyTooLarge at once for a declared length, or later from `Exchange.receive`."""
+    """Raises BodyTooLarge at once for a declared length, or later from `Exchange.receive`.
+    `of_paths`: what holds for paths of their own."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, of_paths: Mapping[str, int]) -> None:
         self._max_bytes = max_bytes
+        self._of_paths = dict(of_paths) | {f"{path}/": most for path, most in of_paths.items()}
 
     def __call__(self, exchange: Exchange) -> None:
+        most = self._of_paths.get(exchange.scope["path"], self._max_bytes)
         # The server has checked that it is a number.
-        if int(exchange.headers.get(b"content-length", b"0")) > self._max_bytes:
-            raise BodyTooLarge(self._max_bytes)
-        exchange.max_body_bytes = self._max_bytes
+        if int(exchange.headers.get(b"content-length", b"0")) > most:
+            raise BodyTooLarge(most)
+        exchange.max_body_bytes = most
 
 
 class BodyRefusal(Problem):

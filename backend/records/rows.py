@@ -1,0 +1,214 @@
+"""Rows of records: what one record is made of, and the statements that write it.
+
+Whoever changes a record must have read it first: its entry of the search index is made of all of
+its words, and a change applies only to the version that was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from backend.core.errors import FieldError, InvalidRequest
+from backend.core.threads import WORTH_A_THREAD
+from backend.engine import now
+from backend.models.metadata import MOST_EXTRA
+from backend.models.schemas import (
+    VideoAnalysis,
+    VideoAnalysisCreate,
+    VideoAnalysisPatch,
+    in_milliseconds,
+)
+from backend.models.sources import Source
+from backend.records import record as records
+from backend.records.sources import Sources, sources_after
+from backend.records.versions import written
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+Changes = Mapping[str, Any]
+"""Fields of VideoAnalysis and their new values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A record that there is not yet."""
+
+    record: VideoAnalysisCreate
+    row: Any
+    """Columns by their names in schema.prisma."""
+    answer: records.RecordJson
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A record changed to `record`, if it is still as `where` describes it."""
+
+    record: VideoAnalysis
+    columns: Any
+    where: Any
+    changes: Changes
+
+
+def changes_of(patch: VideoAnalysisPatch, record: VideoAnalysis) -> Changes:
+    """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
+    changes = patch.changes(record)
+    # Each patch has few names, but they add up.
+    if (number := len(changes.get("extra", ()))) > MOST_EXTRA:
+        reason = f"extra would have {number} names; it has at most {MOST_EXTRA}"
+        raise InvalidRequest([FieldError(("body", "extra"), reason, "too_long")])
+    return changes
+
+
+async def new_record(
+    analysis: VideoAnalysisCreate,
+    *,
+    id_: str,
+    version: int,
+    created_at: datetime,
+    moment: datetime,
+    sources: Sources,
+    action: str | None = None,
+) -> Create:
+    answer = records.record_json(
+        analysis,
+        id_=id_,
+        version=version,
+        created_at=created_at,
+        updated_at=moment,
+        sources=sources,
+    )
+    row = await _row(analysis, answer, created_at, moment, written(version, action))
+    return Create(analysis, row, answer)
+
+
+async def changed_record(
+    read: VideoAnalysis,
+    changes: Changes,
+    source: Source,
+    *,
+    override_human: bool,
+    action: str | None = None,
+) -> Update:
+    """`changes` may say where each value came from, as `sources`; else `source` does. Raises
+    HumanValue."""
+    moment = max(now(), read.updated_at + _MILLISECOND)
+    if "sources" not in changes:
+        sources = sources_after(
+            read, changes, source, in_milliseconds(moment), override_human=override_human
+        )
+        changes = {**changes, "sources": sources}
+    changed = read.model_copy(update={**changes, "updated_at": moment, "version": read.version + 1})
+    columns = await _columns(changed, changes)
+    columns["written"] = written(changed.version, action)
+    return Update(changed, columns, {"id": read.id, "version": read.version}, changes)
+
+
+async def insert_record(client: Prisma, create: Create) -> None:
+    """With its relations, by one transaction."""
+    batch = client.batch_()
+    batch.videoanalysis.create(create.row)
+    _insert_relations(batch, stored_by(create), records.RELATIONS)
+    await batch.commit()
+
+
+async def update_record(transaction: Prisma, mutation: Update) -> bool:
+    """With its relations. Whether the record was still as it was read."""
+    if await transaction.videoanalysis.update_many(mutation.columns, mutation.where) != 1:
+        return False
+    relations = [name for name in records.RELATIONS if name in mutation.changes]
+    if relations:
+        batch = transaction.batch_()
+        for name in relations:
+            ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
+        _insert_relations(batch, mutation.record, relations)
+        await batch.commit()
+    return True
+
+
+def stored_by(create: Create) -> VideoAnalysis:
+    row = create.row
+    return VideoAnalysis.model_construct(
+        **{
+            **dict(create.record),
+            "id": row["id"],
+            "created_at": row["createdAt"],
+            "updated_at": row["updatedAt"],
+            "version": create.answer["version"],
+            "sources": create.answer["sources"],
+        }
+    )
+
+
+async def _index_entry_of(record: records.Described) -> str:
+    length = len(record.description) + sum(len(part.text) for part in record.segments)
+    if length <= WORTH_A_THREAD:
+        return records.index_entry_of(record)
+    return await asyncio.to_thread(records.index_entry_of, record)
+
+
+async def _row(
+    analysis: VideoAnalysisCreate,
+    answer: records.RecordJson,
+    created_at: datetime,
+    moment: datetime,
+    note: str,
+) -> dict[str, Any]:
+    """Columns of a new record that is answered like this, by their names in schema.prisma."""
+    return {
+        "id": answer["id"],
+        "videoId": analysis.video_id,
+        "description": analysis.description,
+        "createdAt": created_at,
+        "updatedAt": moment,
+        "hasRelations": _has_relations(analysis),
+        "searchTerms": await _index_entry_of(analysis),
+        "size": records.size_of(analysis),
+        "sources": records.object_text(answer["sources"]),
+        "written": note,
+        **({"version": answer["version"]} if answer["version"] > 1 else {}),
+        **records.plain_columns(
+            {name: getattr(analysis, name) for name in analysis.model_fields_set}
+        ),
+    }
+
+
+async def _columns(changed: VideoAnalysis, changes: Changes) -> dict[str, Any]:
+    columns = records.plain_columns(changes)
+    if "description" in changes:
+        columns["description"] = changed.description
+    columns["hasRelations"] = _has_relations(changed)
+    columns["size"] = records.size_of(changed)
+    columns["sources"] = records.object_text(changed.sources)
+    columns["version"] = changed.version
+    columns["searchTerms"] = await _index_entry_of(changed)
+    columns["updatedAt"] = changed.updated_at
+    return columns
+
+
+def _has_relations(record: records.Described) -> bool:
+    return bool(record.tags or record.people or record.segments)
+
+
+def _insert_relations(batch: Any, record: VideoAnalysis, relations: Iterable[str]) -> None:
+    for name in relations:
+        actions, rows_of = ROWS[name]
+        rows = rows_of(record)
+        if rows:
+            actions(batch).create_many(rows)
+
+
+ROWS: dict[str, tuple[Callable[[Any], Any], Callable[[VideoAnalysis], list[dict[str, Any]]]]] = {
+    "tags": (lambda b: b.videotag, lambda r: records.tag_rows(r.id, r.created_at, r.tags)),
+    "people": (
+        lambda b: b.videoperson,
+        lambda r: records.person_rows(r.id, r.created_at, r.people),
+    ),
+    "segments": (lambda b: b.segment, lambda r: records.segment_rows(r.id, r.segments)),
+}

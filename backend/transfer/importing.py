@@ -1,0 +1,336 @@
+"""Importing: the lines of a file become records, as if each were sent by itself.
+
+    lines  --a thread: read, validated-->  batches  --one transaction each-->  what became of each
+
+With `on_error="stop"` and in a dry run one transaction holds all of them; what became of a line is
+told when it has ended, not before: whoever reads slowly must not hold up those who write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict, dataclass, field, replace
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from backend.core.errors import FieldError, InvalidRequest, ServiceError
+from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
+from backend.records import DatabaseService, Given, Mode, Once, Outcome, Progress, Status
+from backend.transfer.errors import ImportsRunning
+from backend.transfer.reading import Line
+
+if TYPE_CHECKING:
+    from prisma import Prisma
+
+OnError = Literal["stop", "continue"]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
+"""Members of a record that nobody gives: what was exported has them, and is imported without."""
+
+_MOST_LINES = 500
+_MOST_BYTES = 4 * 2**20
+"""Of one transaction."""
+_HELD_IN_MEMORY = 2**20
+_TOLD_AT_ONCE = 64 * 1024
+_VIDEO_ID: TypeAdapter[str] = TypeAdapter(VideoId)
+
+
+MOST_AT_ONCE = 2
+"""Imports of one process. Each holds a batch of lines in memory, and its file on the disk."""
+
+
+class ImportTurns:
+    def __init__(self) -> None:
+        self._running = 0
+
+    def take(self) -> None:
+        """Raises ImportsRunning."""
+        if self._running >= MOST_AT_ONCE:
+            raise ImportsRunning
+        self._running += 1
+
+    def give_back(self) -> None:
+        self._running -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    mode: Mode = "create"
+    on_error: OnError = "stop"
+    dry_run: bool = False
+    override_human: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a line."""
+
+    line: int
+    video_id: str | None
+    status: Status
+    error: ServiceError | None = None
+
+
+@dataclass(slots=True)
+class Summary:
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    last_line: int = 0
+    """Up to which all is done that is to be done."""
+    resumed_after: int | None = None
+    """The line up to which an earlier import had come."""
+    dry_run: bool = False
+    complete: bool = False
+    """Whether all lines were read."""
+    committed: bool = False
+    """Whether it is stored, what is counted as created and updated."""
+    error: ServiceError | None = field(default=None, compare=False)
+    """What ended it before its end."""
+
+    @property
+    def lines(self) -> int:
+        return self.created + self.updated + self.unchanged + self.skipped + self.failed
+
+    def count(self, written: Written) -> None:
+        setattr(self, written.status, getattr(self, written.status) + 1)
+        self.last_line = written.line
+
+    def as_json(self) -> dict[str, Any]:
+        """But for the error."""
+        values = asdict(self)
+        del values["error"]
+        return {"lines": self.lines, **values}
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    video_id: str | None
+    error: ServiceError
+
+
+@dataclass(slots=True)
+class _Batch:
+    entries: list[tuple[int, Given | _Refused]] = field(default_factory=list)
+    """By their lines."""
+    is_last: bool = False
+    error: ServiceError | None = None
+    """Why nothing can be read after them."""
+
+    @property
+    def given(self) -> list[Given]:
+        return [each for _, each in self.entries if isinstance(each, Given)]
+
+    def written(self, outcomes: Sequence[Outcome]) -> Iterator[Written]:
+        """As far as the outcomes go."""
+        rest = iter(outcomes)
+        for line, each in self.entries:
+            if isinstance(each, _Refused):
+                yield Written(line, each.video_id, "failed", each.error)
+            elif (outcome := next(rest, None)) is not None:
+                yield Written(line, each.video_id, outcome.status, outcome.error)
+            else:
+                return
+
+
+class _Stopped(Exception):
+    """By the line that failed."""
+
+    def __init__(self, written: Written) -> None:
+        super().__init__()
+        self.written = written
+
+
+class Import:
+    """`shown` makes of what became of a line what is to be told of it."""
+
+    def __init__(
+        self,
+        database: DatabaseService,
+        lines: Iterator[Line],
+        options: Options,
+        shown: Callable[[Written], bytes],
+    ) -> None:
+        self._database = database
+        self._lines = lines
+        self._options = options
+        self._shown = shown
+        self.summary = Summary(dry_run=options.dry_run)
+        """So far; whole when `run` has ended."""
+        self.is_stopping = False
+        """Set, it ends after the batch that is being written."""
+
+    async def run(self, once: Once | None = None, *, anew: bool = False) -> AsyncGenerator[bytes]:
+        """Do it; what `shown` has made of each line, many at a time. With `once` it goes on after
+        the last line that is stored under this key, unless it is to begin `anew`. What ends it is
+        told by the summary; KeyReused and StillRunning are raised."""
+        is_whole = self._options.on_error == "stop" or self._options.dry_run
+        do = self._all_or_nothing if is_whole else self._in_batches
+        async with AsyncExitStack() as stack:
+            progress = None
+            if once is not None and not self._options.dry_run:
+                progress = await stack.enter_async_context(self._database.progress(once, anew=anew))
+            async for part in await stack.enter_async_context(aclosing(do(progress))):
+                yield part
+
+    async def _in_batches(self, progress: Progress | None) -> AsyncGenerator[bytes]:
+        if progress is not None and progress.outcome is not None:
+            self._resume(progress.outcome)
+        try:
+            while not self.is_stopping and not self.summary.complete:
+                batch = await asyncio.to_thread(self._read_batch)
+                written = await self._write(batch, progress)
+                self.summary.committed = True
+                yield self._told(written)
+                if batch.error is not None:
+                    raise batch.error
+                self.summary.complete = batch.is_last
+        except ServiceError as error:
+            self.summary.error = error
+
+    async def _all_or_nothing(self, progress: Progress | None) -> AsyncGenerator[bytes]:
+        if progress is not None and progress.outcome is not None:
+            self._resume(progress.outcome)
+            self.summary.complete = True
+            return
+        stops = self._options.on_error == "stop"
+        with SpooledTemporaryFile[bytes](_HELD_IN_MEMORY) as told:
+
+            async def work(transaction: Prisma) -> bool:
+                while not self.is_stopping and not self.summary.complete:
+                    batch = await asyncio.to_thread(self._read_batch)
+                    written = await self._write(batch, None, transaction)
+                    for each in written:
+                        if stops and each.status == "failed":
+                            raise _Stopped(each)
+                    await asyncio.to_thread(told.write, self._told(written))
+                    if batch.error is not None:
+                        raise batch.error
+                    self.summary.complete = batch.is_last
+                if progress is not None:
+                    await self._database.advance(progress, _stored(self.summary), transaction)
+                self.summary.committed = self.summary.complete and not self._options.dry_run
+                return self.summary.committed
+
+            try:
+                await self._database.in_one_transaction(work)
+            except _Stopped as stopped:
+                self._begin_again()
+                yield self._told([stopped.written])
+                return
+            except ServiceError as error:
+                if stops:
+                    self._begin_again()
+                self.summary.error = error
+                if stops:
+                    return
+            told.seek(0)
+            while part := await asyncio.to_thread(told.read, _TOLD_AT_ONCE):
+                yield part
+
+    def _begin_again(self) -> None:
+        """Nothing is stored of what was counted."""
+        self.summary = Summary(dry_run=self._options.dry_run)
+
+    def _resume(self, stored: dict[str, Any]) -> None:
+        after = stored["last_line"]
+        self.summary = Summary(**stored, resumed_after=after, committed=True)
+        self._lines = (line for line in self._lines if line.number > after)
+
+    def _read_batch(self) -> _Batch:
+        batch, size = _Batch(), 0
+        try:
+            for line in self._lines:
+                batch.entries.append((line.number, self._given(line.values)))
+                size += line.size
+                if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
+                    return batch
+        except ServiceError as error:
+            batch.error = error
+        else:
+            batch.is_last = True
+        return batch
+
+    async def _write(
+        self, batch: _Batch, progress: Progress | None, within: Prisma | None = None
+    ) -> list[Written]:
+        async def note(transaction: Prisma, outcomes: Sequence[Outcome]) -> None:
+            assert progress is not None
+            summary = replace(self.summary)
+            for each in batch.written(outcomes):
+                summary.count(each)
+            await self._database.advance(progress, _stored(summary), transaction)
+
+        outcomes = await self._database.write_many(
+            batch.given,
+            self._options.mode,
+            override_human=self._options.override_human,
+            progress=None if progress is None else note,
+            within=within,
+        )
+        return list(batch.written(outcomes))
+
+    def _told(self, written: Sequence[Written]) -> bytes:
+        for each in written:
+            self.summary.count(each)
+        return b"".join(map(self._shown, written))
+
+    def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
+        if isinstance(values, ServiceError):
+            return _Refused(None, values)
+        values = {name: said for name, said in values.items() if name not in OF_THE_SERVICE}
+        try:
+            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
+        except ValidationError:
+            video_id = None
+        is_upsert = self._options.mode == "upsert"
+        create: VideoAnalysisCreate | InvalidRequest
+        try:
+            create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
+            self._database.check_length(create.description)
+        except InvalidRequest as error:
+            create = error
+        if isinstance(create, InvalidRequest) and (video_id is None or not is_upsert):
+            return _Refused(video_id, create)
+        assert video_id is not None
+        if not is_upsert:
+            return Given(video_id, create)
+        try:
+            said = {name: each for name, each in values.items() if name != "video_id"}
+            patch = _valid(VideoAnalysisPatch, said)
+            self._database.check_length(patch.description)
+        except InvalidRequest as error:
+            return _Refused(video_id, error)
+        return Given(video_id, create, patch)
+
+
+def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
+    """Raises InvalidRequest, as the endpoint for one record does."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise InvalidRequest(
+            [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
+        ) from error
+
+
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a merge patch makes of nothing."""
+    kept = {name: each for name, each in values.items() if each is not None}
+    if isinstance(extra := kept.get("extra"), dict):
+        kept["extra"] = {name: each for name, each in extra.items() if each is not None}
+    return kept
+
+
+def _stored(summary: Summary) -> dict[str, int]:
+    """To go on from."""
+    names = (*get_args(Status), "last_line")
+    return {name: getattr(summary, name) for name in names}
