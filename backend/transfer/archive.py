@@ -52,7 +52,7 @@ class ArchiveWriter:
     """Closed when it is left; whole if it was finished."""
 
     def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_STORED)
+        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
         self.tables: dict[str, TableSum] = {}
 
     def __enter__(self) -> ArchiveWriter:

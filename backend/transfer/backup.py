@@ -47,7 +47,7 @@ def rotate(folder: Path, keep: int) -> list[Path]:
 
 async def back_up(url: str, path: Path, *, verify: bool) -> Manifest:
     """`verify`: read it again before it gets its name. Raises BackupError."""
-    with whole_file(path) as part:
+    with whole_file(path, is_private=True) as part:
         async with whole_database(url) as database:
             manifest = await _write(database, part)
         if verify:
@@ -60,7 +60,7 @@ def copy_sqlite(source: Path, path: Path, *, verify: bool) -> None:
     """Raises BackupError."""
     if not source.exists():
         raise BackupError(f"There is no database {source}")
-    with whole_file(path) as part:
+    with whole_file(path, is_private=True) as part:
         try:
             copy_database(source, part)
             if verify:

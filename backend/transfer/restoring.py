@@ -12,6 +12,7 @@ before whatever is written later.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -81,7 +82,7 @@ async def _copy_into_sqlite(path: Path, target: Path, schema: Path) -> Restored:
                 [(rows,)] = database.execute("SELECT count(*) FROM video_analysis")
         except sqlite3.Error as error:
             raise BackupError(f"{path} cannot be restored: {error}") from error
-        _let_go(target)
+        _let_go(target, part)
     return Restored(rows)
 
 
@@ -98,7 +99,7 @@ async def _into_sqlite(archive: ArchiveReader, target: Path, schema: Path) -> Re
                 rows = _fill(connection, archive, tables, log)
             except (sqlite3.Error, OverflowError) as error:
                 raise BackupError(f"A row cannot be restored: {error}") from error
-        _let_go(target)
+        _let_go(target, part)
     return Restored(rows, log.descents)
 
 
@@ -159,11 +160,12 @@ def _refuse_unless_empty(target: Path, *, force: bool) -> None:
         raise _not_empty(str(target))
 
 
-def _let_go(target: Path) -> None:
+def _let_go(target: Path, successor: Path) -> None:
     """Bring its log into it: beside another file it would be taken for that one's. Raises
     BackupError where a process uses it."""
     if not target.exists():
         return
+    shutil.copymode(target, successor)
     try:
         with closing(sqlite3.connect(_uri(target), uri=True, timeout=1)) as database:
             database.execute("PRAGMA journal_mode = DELETE")

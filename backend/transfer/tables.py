@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backend.engine import Provider
 from backend.transfer.archive import Row
+from backend.transfer.errors import BackupError
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -46,7 +47,8 @@ _TABLES: dict[Provider, str] = {
     """,
 }
 _KINDS: Mapping[str, Kind] = {
-    "integer": "integer", "bigint": "integer", "smallint": "integer", "xid8": "integer",
+    "text": "text", "integer": "integer", "bigint": "integer", "smallint": "integer",
+    "xid8": "integer",
     "real": "real", "double precision": "real", "boolean": "boolean",
     "datetime": "time", "timestamp without time zone": "time", "blob": "bytes", "bytea": "bytes",
 }  # fmt: skip
@@ -63,7 +65,7 @@ class Column:
 
     @property
     def kind(self) -> Kind:
-        return _KINDS.get(self.type, "text")
+        return _KINDS[self.type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Table:
 
 
 async def portable_tables(client: Prisma, provider: Provider) -> list[Table]:
-    """Those that a backup has; the change log first, as others name its rows."""
+    """Those that a backup has; the change log first, as others name its rows. Raises
+    BackupError."""
     found: dict[str, list[tuple[int, Column]]] = {}
     described: Any = await client.query_raw(_TABLES[provider])
     for row in described:
@@ -82,6 +85,8 @@ async def portable_tables(client: Prisma, provider: Provider) -> list[Table]:
         if any(fnmatch(name, pattern) for pattern in _MADE_ANEW):
             continue
         columns = found.setdefault(name, [])
+        if row["type"] not in _KINDS:
+            raise BackupError(f"{name}.{row['name']} has a type that no backup has: {row['type']}")
         if (name, row["name"]) not in _LEFT_OUT:
             columns.append((int(row["place"]), Column(row["name"], row["type"])))
     tables = [

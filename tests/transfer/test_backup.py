@@ -109,6 +109,7 @@ async def test_all_comes_back(
         manifest = await back_up(old.url, path, verify=True)
         expected = await contents(services)
     assert manifest.provider == source
+    assert path.stat().st_mode & 0o777 == 0o600
     assert expected["seals"].trouble is None
     assert expected["seals"].rows == 14
 
