@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -12,6 +13,14 @@ from pathlib import Path
 from tests.fixtures import Database
 from tests.service.test_commands import ROOT, memory_mirror
 from tests.transfer.test_importing import BEACH, SNOW
+
+PEAK = """
+import resource, sys
+from backend.cli import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+sys.exit(code)
+"""
 
 
 def written(folder: Path, *records: object) -> str:
@@ -108,3 +117,26 @@ def test_it_is_interrupted_and_goes_on(database: Database, tmp_path: Path) -> No
         stored + 1,
     )
     assert len(database.rows()) == database.count("change_log") == 8_000
+
+
+def test_its_memory_does_not_grow_with_the_file(database: Database, tmp_path: Path) -> None:
+    line = json.dumps({"video_id": "v", "description": "A day at the sea. " * 40}) + "\n"
+    peaks = []
+    for lines in (1_000, 60_000):
+        path = tmp_path / "same.ndjson.gz"
+        with gzip.open(path, "wt", compresslevel=1) as file:
+            file.writelines([line] * lines)
+        command = [sys.executable, "-c", PEAK, "import", str(path), "--mode", "skip"]
+        done = subprocess.run(
+            [*command, "--on-error", "continue"],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": database.url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    assert len(line) * 60_000 > 40 * 2**20
+    assert peaks[1] - peaks[0] < 20 * 2**20
