@@ -144,8 +144,8 @@ async def test_a_backup_of_postgresql_keeps_the_order_of_the_log(
     async with served(old) as services:
         client: Any = services.database.client
         insert = (
-            "INSERT INTO video_analysis (id, video_id, description, updated_at)"
-            " VALUES ('{0}', '{0}', 'x', now())"
+            "INSERT INTO video_analysis (id, owner, video_id, description, updated_at)"
+            " VALUES ('{0}', 'default', '{0}', 'x', now())"
         )
         async with client.tx() as first:
             await first.query_raw("SELECT pg_current_xact_id()::text AS xid")  # the lower one
@@ -194,17 +194,22 @@ async def test_a_backup_is_of_one_moment(new_database: NewDatabase, tmp_path: Pa
         old = new_database(provider)
         path = tmp_path / f"{provider}.mmz"
         async with served(old) as services:
-            stop = asyncio.Event()
+            stop, begun = asyncio.Event(), asyncio.Event()
 
-            async def write(services: Services = services, stop: asyncio.Event = stop) -> None:
+            async def write(
+                services: Services = services,
+                stop: asyncio.Event = stop,
+                begun: asyncio.Event = begun,
+            ) -> None:
                 n = 0
                 while not stop.is_set():
                     new = VideoAnalysisCreate(video_id=f"v{n}", description="x", tags=["t"])
                     await services.database.create_video_analysis(new)
                     n += 1
+                    begun.set()
 
             writing = asyncio.create_task(write())
-            await asyncio.sleep(0.05)
+            await begun.wait()
             manifest = await back_up(old.url, path, verify=True)
             stop.set()
             await writing
