@@ -68,7 +68,8 @@ class Requests:
             self._list: 10, self._search: 14, self._names: 4, self._rename: 2, self._merge: 2,
             self._delete_name: 1, self._stats: 3, self._context: 3, self._lookup: 3,
             self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3, self._audit: 4,
-            self._whoami: 1, self._keys: 1, self._unknown: 2,
+            self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3, self._bulk: 3,
+            self._delete_many: 1, self._delete_matching: 2,
         }  # fmt: skip
         return self._random.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -223,6 +224,38 @@ class Requests:
 
     def _keys(self) -> Ask:
         return "GET", "/api/keys", {}
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"video_id": self._id(), "description": self._words(6), **self._more()}
+            for _ in range(self._random.randint(1, 4))
+        ]
+
+    def _how(self) -> dict[str, str]:
+        modes = ["create", "upsert", "replace", "skip"]
+        return {"mode": self._random.choice(modes)}
+
+    def _import(self) -> Ask:
+        params = {
+            **self._how(),
+            "on_error": self._random.choice(["stop", "continue"]),
+            "dry_run": self._random.choice(["true", "false", "false"]),
+        }
+        headers = {"Content-Type": "application/json"}
+        content = json.dumps(self._records())
+        return "POST", "/api/import", {"params": params, "content": content, "headers": headers}
+
+    def _bulk(self) -> Ask:
+        return "POST", "/api/bulk", {"params": self._how(), "json": {"items": self._records()}}
+
+    def _delete_many(self) -> Ask:
+        # One that there may be: of several a statement logs the deletions in any order.
+        return "POST", "/api/bulk/delete", {"json": {"video_ids": [self._id(), "nobody-has"]}}
+
+    def _delete_matching(self) -> Ask:
+        body = {"filters": {"tag": [self._name()]}, "confirm": self._random.randint(0, 1)}
+        params = {"dry_run": self._random.choice(["true", "false"])}
+        return "POST", "/api/bulk/delete", {"params": params, "json": body}
 
     def _unknown(self) -> Ask:
         return "GET", f"/api/video-analysis/nobody-has-{self._random.randrange(9)}", {}

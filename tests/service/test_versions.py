@@ -337,7 +337,9 @@ async def test_tags_of_a_person_are_kept_too(client: httpx.AsyncClient) -> None:
     await client.patch(V, json={"tags": ["by hand"]})
     refused = await client.patch(V, json={"tags": [], "source": {"kind": "machine"}})
     assert (refused.status_code, refused.json()["human"]) == (409, {"tags": ["by hand"]})
-    imported = await client.patch(V, json={"tags": ["x"], "source": {"kind": "import"}})
+    import_ = {"tags": ["x"], "source": {"kind": "import"}}
+    assert (await client.patch(V, json=import_)).status_code == 409
+    imported = await client.patch(V, params={"override": "human"}, json=import_)
     assert imported.json()["sources"]["tags"]["kind"] == "import"
 
 
