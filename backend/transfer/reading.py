@@ -15,10 +15,13 @@ from typing import IO, Any, Literal, get_args
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.core.strict_json import parse_json
+from backend.transfer.csv_form import unguarded
 from backend.transfer.errors import LineTooLong, Unreadable
 from backend.transfer.packing import unpacked
 
 Format = Literal["ndjson", "json", "csv"]
+_TRAILER = {"trailer"}
+"""Of the last line of an export as NDJSON, which is no record."""
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _BOM = b"\xef\xbb\xbf"
@@ -157,7 +160,9 @@ def _read_json(
         if text is None:
             yield Line(number, LineTooLong(max_line), 0)
         else:
-            yield Line(number, _object(text, names), len(text))
+            values = _object(text, names)
+            if not (isinstance(values, dict) and values.keys() == _TRAILER):
+                yield Line(number, values, len(text))
 
 
 def _object(text: bytes, names: Mapping[str, str]) -> dict[str, Any] | ServiceError:
@@ -278,4 +283,4 @@ def _value(name: str, cell: str) -> Any:
         return int(cell)
     if name == "duration" and _NUMBER.fullmatch(cell):
         return float(cell)
-    return cell
+    return unguarded(cell)
