@@ -9,6 +9,7 @@ import json
 import resource
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -307,3 +308,20 @@ def until(read: Callable[[], str], expected: str) -> str:
             if expected in (found := read()) or time.monotonic() > deadline:
                 return found
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent's end"
+)
+@on_sqlite
+def test_workers_end_with_a_supervisor_that_is_killed(
+    own_database: Database, tmp_path: Path
+) -> None:
+    server = Server(own_database.url, tmp_path, arguments=("--workers", "2"))
+    server.start()
+    workers = psutil.Process(server.pid).children(recursive=True)
+    server.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{server.url}/api/test/health")
