@@ -32,8 +32,8 @@ class Config(uvicorn.Config):
 
     def load(self) -> None:
         super().load()
-        if multiprocessing.parent_process() is not None:
-            _end_with_parent()
+        if (supervisor := multiprocessing.parent_process()) is not None:
+            _end_with(supervisor.pid)
         # By default Python looks for cycles at every 700 new objects, which 16 requests at once
         # have, and each time finds them still in use; now and then it walks all that is loaded.
         gc.collect()
@@ -45,11 +45,13 @@ _PR_SET_PDEATHSIG = 1
 """From <sys/prctl.h>"""
 
 
-def _end_with_parent() -> None:
+def _end_with(supervisor: int | None) -> None:
     """A worker whose supervisor is killed would go on at its port, where the next one is not seen.
     Linux tells it; elsewhere nobody does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != supervisor:  # it has ended already
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,6 @@ import orjson
 
 from backend.engine.datasource import provider_of, sqlite_path, sqlite_settings
 from backend.engine.errors import EngineError
-from backend.engine.migrate import deploy
 from backend.transfer.archive import ArchiveReader, Row
 from backend.transfer.backup import LONGEST, copy_database, whole_database
 from backend.transfer.errors import BackupError
@@ -316,6 +315,8 @@ _POSITIONS = {
 
 
 async def _migrate(schema: Path, url: str) -> None:
+    from backend.engine.migrate import deploy  # not above: the service loads nothing of it
+
     try:
         await deploy(schema, url, log=lambda _: None)
     except EngineError as error:
