@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +11,6 @@ from starlette.types import ASGIApp
 from backend.core.config import Settings, load_settings
 from backend.core.errors import StartupError
 from backend.core.lifespan import PlainStartupErrors, lifespan
-from backend.history import Keep
 from backend.http import docs_pages
 from backend.http.fastapi_internals import NO_TELEMETRY
 from backend.http.pipeline import Pipeline
@@ -35,7 +33,7 @@ from backend.routers import (
     video_analysis,
     whoami,
 )
-from backend.services import access_rules, make_services
+from backend.services import services_of
 from backend.transfer import ImportTurns
 
 
@@ -77,17 +75,7 @@ def create_app(settings: Settings | None = None) -> Service:
         redirect_slashes=False,  # ApiRoute answers both; a CORS preflight follows no redirect
     )
     app.state.settings = settings
-    services = make_services(
-        settings.database_url.get_secret_value(),
-        max_description_length=settings.max_description_length,
-        outcomes_kept=timedelta(hours=settings.idempotency_hours),
-        keep=Keep(settings.history_versions, settings.history_days),
-        follow_seconds=settings.audit_seal_seconds,
-        access=access_rules(settings),
-        quota_records=settings.quota_records,
-        quota_bytes=settings.quota_bytes,
-        guards_csv=settings.export_csv_guard,
-    )
+    services = services_of(settings)
     app.state.database = services.database
     app.state.search = services.search
     app.state.context = services.context

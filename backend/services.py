@@ -70,7 +70,21 @@ def make_services(
     )
 
 
-def access_rules(settings: Settings) -> AccessRules:
+def services_of(settings: Settings) -> Services:
+    return make_services(
+        settings.database_url.get_secret_value(),
+        max_description_length=settings.max_description_length,
+        outcomes_kept=timedelta(hours=settings.idempotency_hours),
+        keep=Keep(settings.history_versions, settings.history_days),
+        follow_seconds=settings.audit_seal_seconds,
+        access=_access_rules(settings),
+        quota_records=settings.quota_records,
+        quota_bytes=settings.quota_bytes,
+        guards_csv=settings.export_csv_guard,
+    )
+
+
+def _access_rules(settings: Settings) -> AccessRules:
     secret = settings.jwt_secret.get_secret_value()
     tokens = TokenRules(
         jwks=settings.jwt_jwks,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
+from backend.core.errors import RETRY_SOON, ServiceError
 
 
 class KeyNotFound(ServiceError):
@@ -44,7 +44,7 @@ class KeysUnavailable(ServiceError):
     status = 503
     kind = "token-keys-unavailable"
     title = "Token keys unavailable"
-    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers: Mapping[str, str] = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__("Tokens cannot be checked now: their keys could not be fetched.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from backend.core.addresses import is_local
 from backend.core.caller import ANYONE, Caller, Scope, actor
 from backend.core.database import Database, translated_errors
 from backend.core.errors import KeyRequired, StartupError
+from backend.core.later import Later
 from backend.engine import now
 from backend.models.schemas import in_milliseconds
 
@@ -60,8 +60,7 @@ class AccessService:
         self._looked = float("-inf")
         """When there was no key yet."""
         self._used: dict[str, datetime] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._writing = Later(self._write_used, seconds=_WRITE_SECONDS)
         database.before_disconnect(self.stop)
 
     # Who asks
@@ -141,13 +140,7 @@ class AccessService:
         if key.last_used_at is not None and key.last_used_at >= minute:
             return
         self._used[key.id] = minute
-        if self._timer is None and self._writing is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_WRITE_SECONDS, self._write_soon)
-
-    def _write_soon(self) -> None:
-        self._timer = None
-        self._writing = asyncio.get_running_loop().create_task(self._write_used())
+        self._writing.ask()
 
     async def _write_used(self) -> None:
         """Beside the requests: none waits for it, and none fails with it."""
@@ -157,17 +150,10 @@ class AccessService:
                 await self._table.note_used(used)
         except PrismaError as error:
             logger.warning("When keys were used is not written: %s", error)
-        finally:
-            self._writing = None
 
     async def stop(self) -> None:
         """May be called more than once."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-        await self._write_used()
+        await self._writing.stop()
         if self._tokens is not None:
             await self._tokens.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
@@ -24,7 +24,7 @@ from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
 from backend.models.times import time_of_text
 from backend.records import Filters
-from backend.services import Services, access_rules, make_services
+from backend.services import Services, services_of
 
 T = TypeVar("T")
 
@@ -98,16 +98,7 @@ def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAUL
 
     async def run() -> T:
         act_as_command()
-        settings = load_settings()
-        services = make_services(
-            settings.database_url.get_secret_value(),
-            max_description_length=settings.max_description_length,
-            outcomes_kept=timedelta(hours=settings.idempotency_hours),
-            access=access_rules(settings),
-            quota_records=settings.quota_records,
-            quota_bytes=settings.quota_bytes,
-            guards_csv=settings.export_csv_guard,
-        )
+        services = services_of(load_settings())
         await services.database.connect()
         try:
             with acting_for(owner):

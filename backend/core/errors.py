@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-RETRY_AFTER_SECONDS = 1
+RETRY_SOON: Mapping[str, str] = {"Retry-After": "1"}
+"""Headers: in a second."""
+
 MOST_ERRORS = 20
 LONGEST_NAME = 100
 
@@ -156,7 +158,7 @@ class DatabaseUnavailable(ServiceError):
     kind = "database-unavailable"
     title = "Database unavailable"
 
-    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers: Mapping[str, str] = RETRY_SOON
 
     def __init__(self, detail: str = "The database does not answer. Try again shortly.") -> None:
         super().__init__(detail)
@@ -171,7 +173,7 @@ class RateLimitsUnavailable(ServiceError):
     status = 503
     kind = "rate-limits-unavailable"
     title = "Rate limits unavailable"
-    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers: Mapping[str, str] = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__("The store of the rate limits does not answer. Try again shortly.")

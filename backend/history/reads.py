@@ -6,7 +6,6 @@ with the action `lost` then says how many.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from prisma.errors import PrismaError
 
 from backend.core.caller import ALL_OWNERS, acting_for, actor, owner
+from backend.core.later import Later
 from backend.core.logs import request_id
 from backend.engine import now
 from backend.records import Conditions, DatabaseService
@@ -43,9 +43,8 @@ class ReadLog:
         self._waiting: list[_Read] = []
         self._lost: Counter[str] = Counter()
         """How many, of each owner."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-        database.before_disconnect(self.stop)
+        self._writing = Later(self._write_all, seconds=_DELAY_SECONDS)
+        database.before_disconnect(self._writing.stop)
 
     def note(self, path: str) -> None:
         """This path was read by the request that runs."""
@@ -53,36 +52,17 @@ class ReadLog:
             self._lost[owner.get()] += 1
             return
         self._waiting.append(_Read(owner.get(), now(), actor.get(), READ, request_id.get(), path))
-        if self._timer is None and self._task is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_DELAY_SECONDS, self._write_soon)
-
-    async def stop(self) -> None:
-        """Write what waits. May be called more than once."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            await asyncio.wait([self._task])
-        if self._waiting:
-            await self._write_all()
-
-    def _write_soon(self) -> None:
-        self._timer = None
-        self._task = asyncio.get_running_loop().create_task(self._write_all())
+        self._writing.ask()
 
     async def _write_all(self) -> None:
-        try:
-            while self._waiting or self._lost:
-                reads = self._waiting[:_WRITTEN_AT_ONCE]
-                for of, lost in self._lost.items():
-                    logger.warning("%d reads are not in the change log: too many at once", lost)
-                    reads.append(_Read(of, now(), actor.get(), "lost", None, f"{lost} reads"))
-                self._lost.clear()
-                del self._waiting[:_WRITTEN_AT_ONCE]
-                await self._write(reads)
-        finally:
-            self._task = None
+        while self._waiting or self._lost:
+            reads = self._waiting[:_WRITTEN_AT_ONCE]
+            for of, lost in self._lost.items():
+                logger.warning("%d reads are not in the change log: too many at once", lost)
+                reads.append(_Read(of, now(), actor.get(), "lost", None, f"{lost} reads"))
+            self._lost.clear()
+            del self._waiting[:_WRITTEN_AT_ONCE]
+            await self._write(reads)
 
     async def _write(self, reads: Sequence[_Read]) -> None:
         query = Conditions(self._database.provider)

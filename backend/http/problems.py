@@ -104,6 +104,11 @@ def problem_of(error: ServiceError) -> Problem:
     )
 
 
+def problem_within(error: ServiceError, path: str) -> dict[str, Any]:
+    """As a part of another answer: of one item, or after the first bytes were sent."""
+    return problem_of(error).document | {"instance": path}
+
+
 def response_to(error: Exception, scope: Scope, app: FastAPI) -> Problem:
     """The one place where an error becomes a response. What nobody expected is a 500 that says
     nothing of the inside, with the traceback in the log."""

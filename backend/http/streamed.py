@@ -18,10 +18,12 @@ class StreamedResponse(StreamingResponse):
         *,
         closing: AsyncExitStack,
         media_type: str,
-        file_name: str,
+        file_name: str | None = None,
     ) -> None:
-        disposition = f'attachment; filename="{file_name}"'
-        super().__init__(body, media_type=media_type, headers={"Content-Disposition": disposition})
+        headers = None
+        if file_name is not None:
+            headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+        super().__init__(body, media_type=media_type, headers=headers)
         self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -36,7 +36,7 @@ from backend.models.schemas import (
     VideoAnalysisPatch,
     in_milliseconds,
 )
-from backend.models.sources import Source, stored
+from backend.models.sources import Source
 from backend.records import record as records
 from backend.records.errors import VideoAnalysisExists
 from backend.records.filter_sql import Conditions
@@ -54,7 +54,7 @@ from backend.records.rows import (
     stored_by,
     update_record,
 )
-from backend.records.sources import Sources
+from backend.records.sources import sources_of_new
 from backend.records.versions import delete_those, each_of, last_versions
 
 if TYPE_CHECKING:
@@ -294,17 +294,14 @@ class _Batch:
         if isinstance(analysis, InvalidRequest):
             raise analysis
         moment = now()
-        source = stored(analysis.source or IMPORT, in_milliseconds(moment))
-        sources: Sources = {
-            field: source for field in records.FIELDS if field in analysis.model_fields_set
-        }
+        source = analysis.source or IMPORT
         create = await new_record(
             analysis,
             id_=cuid(),
             version=version,
             created_at=moment,
             moment=moment,
-            sources=sources,
+            sources=sources_of_new(analysis, source, in_milliseconds(moment)),
         )
         self._creates.append(create)
         return stored_by(create)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
+from backend.core.errors import RETRY_SOON, ServiceError
 
 
 class VideoAnalysisNotFound(ServiceError):
@@ -103,7 +103,7 @@ class StillRunning(ServiceError):
     status = 409
     kind = "request-still-running"
     title = "Request still running"
-    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers: Mapping[str, str] = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__("A request with this Idempotency-Key is still running. Ask again shortly.")

@@ -127,12 +127,8 @@ class Outcomes:
         """The outcome of the request with this key, as `[outcome]`; None: there was none. Raises
         KeyReused where it asked for something else."""
         query = Conditions(self._provider)
-        query.own("idempotency_key")
-        query.conditions += [
-            f"caller = {query.bind(once.caller)}",
-            f"key = {query.bind(once.key)}",
-            f"at > {query.bind(self._oldest())}",
-        ]
+        _add_key(query, once)
+        query.conditions.append(f"at > {query.bind(self._oldest())}")
         row: Any = await self._client.query_first(
             f"SELECT fingerprint, outcome FROM idempotency_key{query.where()}", *query.args
         )
@@ -173,11 +169,7 @@ class Outcomes:
         await self._prune()
         if anew:
             query = Conditions(self._provider)
-            query.own("idempotency_key")
-            query.conditions += [
-                f"caller = {query.bind(once.caller)}",
-                f"key = {query.bind(once.key)}",
-            ]
+            _add_key(query, once)
             await self._client.execute_raw(
                 f"DELETE FROM idempotency_key{query.where()}", *query.args
             )
@@ -196,12 +188,9 @@ class Outcomes:
         else:
             query = Conditions(self._provider)
             stored, at = query.bind(to_json(outcome).decode()), query.bind(now())
-            query.own("idempotency_key")
-            query.conditions += [
-                f"caller = {query.bind(progress.once.caller)}",
-                f"key = {query.bind(progress.once.key)}",
-                f"outcome = {query.bind(to_json(progress.outcome).decode())}",
-            ]
+            _add_key(query, progress.once)
+            expected = query.bind(to_json(progress.outcome).decode())
+            query.conditions.append(f"outcome = {expected}")
             if not await transaction.execute_raw(
                 f"UPDATE idempotency_key SET outcome = {stored}, at = {at}{query.where()}",
                 *query.args,
@@ -226,3 +215,9 @@ class Outcomes:
 
     def _oldest(self) -> datetime:
         return now() - self._kept
+
+
+def _add_key(query: Conditions, once: Once) -> None:
+    """The row of this request."""
+    query.own("idempotency_key")
+    query.conditions += [f"caller = {query.bind(once.caller)}", f"key = {query.bind(once.key)}"]

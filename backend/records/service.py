@@ -27,7 +27,6 @@ from backend.records.errors import (
     VideoAnalysisExists,
     VideoAnalysisNotFound,
 )
-from backend.records.filter_sql import count
 from backend.records.filters import ALL, Filters
 from backend.records.once import Once, Outcomes, Progress
 from backend.records.quotas import Quotas
@@ -178,9 +177,7 @@ class DatabaseService(Database):
 
     @translated_errors
     async def count(self, filters: Filters) -> int:
-        sql, args = count(self.provider, filters)
-        row: Any = await self.client.query_first(sql, *args)
-        return int(row["found"])
+        return await listing.total(self.reader, filters)
 
     @translated_errors
     async def count_of(self, video_ids: Sequence[str]) -> int:

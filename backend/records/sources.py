@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.models.schemas import VideoAnalysis
+from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate
 from backend.models.sources import Source, stored
 from backend.records.errors import HumanValue
 from backend.records.record import FIELDS
 
 Sources = dict[str, dict[str, Any]]
 """By the fields that somebody has said it of, or has changed since the record was made."""
+
+
+def sources_of_new(analysis: VideoAnalysisCreate, source: Source, at: str) -> Sources:
+    """Of a record that is made of this: of each field that it gives."""
+    said = stored(source, at)
+    return {field: said for field in FIELDS if field in analysis.model_fields_set}
 
 
 def sources_after(

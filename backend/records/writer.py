@@ -24,7 +24,7 @@ from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable
 from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
-from backend.models.sources import HUMAN, Source, stored
+from backend.models.sources import HUMAN, Source
 from backend.records import record as records
 from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
@@ -49,7 +49,7 @@ from backend.records.rows import (
     new_record,
     update_record,
 )
-from backend.records.sources import Sources
+from backend.records.sources import Sources, sources_of_new
 from backend.records.versions import Expected, delete_version, last_version
 
 if TYPE_CHECKING:
@@ -96,10 +96,7 @@ class Writer:
         moment = now()
         sources: Sources = {}
         if analysis.source is not None:
-            source = stored(analysis.source, in_milliseconds(moment))
-            sources = {
-                field: source for field in records.FIELDS if field in analysis.model_fields_set
-            }
+            sources = sources_of_new(analysis, analysis.source, in_milliseconds(moment))
         return await self._create_record(analysis, cuid(), moment, moment, sources)
 
     async def _create_again(self, record: VideoAnalysis) -> records.RecordJson:

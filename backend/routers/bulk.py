@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from backend.core.errors import FieldError, InvalidRequest
-from backend.http.problems import problem_of, requested_path
+from backend.http.problems import problem_within, requested_path
 from backend.http.response import JsonResponse
 from backend.http.routes import ApiRoute, counted_as, needs
 from backend.models.bulk import BulkDelete, BulkDeleted, BulkFilters, BulkResults, BulkWrite
@@ -54,7 +54,7 @@ async def write_bulk(
             "error": None,
         }
         if written.error is not None:
-            result["error"] = problem_of(written.error).document | {"instance": path}
+            result["error"] = problem_within(written.error, path)
         results.append(result)
         return b""
 
@@ -119,8 +119,7 @@ def _result(number: int, video_id: str, is_deleted: bool, path: str) -> dict[str
         "error": None,
     }
     if not is_deleted:
-        refusal = problem_of(VideoAnalysisNotFound(video_id))
-        result["error"] = refusal.document | {"instance": path}
+        result["error"] = problem_within(VideoAnalysisNotFound(video_id), path)
     return result
 
 

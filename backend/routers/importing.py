@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any
@@ -14,12 +14,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError, to_json
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from backend.core.config import Settings
 from backend.core.errors import UnsupportedMediaType
-from backend.http.problems import problem_of, requested_path
+from backend.http.problems import problem_within, requested_path
 from backend.http.routes import ApiRoute, counted_as, needs
+from backend.http.streamed import StreamedResponse
 from backend.records import Mode
 from backend.routers.dependencies import Database
 from backend.routers.idempotent import IDEMPOTENCY_KEY, asked_once
@@ -160,8 +160,9 @@ async def import_records(
     the last that is stored."""
     _check_media_type(request)
     settings: Settings = request.app.state.settings
-    body = _ImportedBody(request.app.state.imports)
-    try:
+    async with AsyncExitStack() as closing:
+        body = _ImportedBody(request.app.state.imports)
+        closing.callback(body.close)
         await body.receive(request)
         path = requested_path(request.scope)
         import_ = Import(
@@ -177,26 +178,25 @@ async def import_records(
             lambda written: _shown(written, path),
         )
         parts = import_.run(asked_once(request, body.digest))
+        closing.push_async_callback(parts.aclose)
         first = await anext(parts, b"")
         if import_.summary.error is not None and not import_.summary.lines:
-            await parts.aclose()
             raise import_.summary.error
-    except BaseException:
-        body.close()
-        raise
-    return _ImportResponse(_answer(import_, first, parts, path), body)
+        answer = _answer(import_, first, parts, path)
+        closing.push_async_callback(answer.aclose)
+        return StreamedResponse(answer, closing=closing.pop_all(), media_type=NDJSON)
+    raise AssertionError("an exit stack suppresses no error")
 
 
 async def _answer(
     import_: Import, first: bytes, parts: AsyncGenerator[bytes], path: str
 ) -> AsyncGenerator[bytes]:
-    async with aclosing(parts):
-        yield first
-        async for part in parts:
-            yield part
+    yield first
+    async for part in parts:
+        yield part
     summary = import_.summary.as_json()
     if import_.summary.error is not None:
-        summary["error"] = problem_of(import_.summary.error).document | {"instance": path}
+        summary["error"] = problem_within(import_.summary.error, path)
     yield to_json({"summary": summary}) + b"\n"
 
 
@@ -207,7 +207,7 @@ def _shown(written: Written, path: str) -> bytes:
         "status": written.status,
     }
     if written.error is not None:
-        line["error"] = problem_of(written.error).document | {"instance": path}
+        line["error"] = problem_within(written.error, path)
     return to_json(line) + b"\n"
 
 
@@ -226,7 +226,7 @@ class _ImportedBody:
     def __init__(self, turns: ImportTurns) -> None:
         """Raises ImportsRunning."""
         turns.take()
-        self._turns: ImportTurns | None = turns
+        self._turns = turns
         self.file = SpooledTemporaryFile[bytes](_HELD_IN_MEMORY)
         self.digest = b""
 
@@ -242,26 +242,9 @@ class _ImportedBody:
         self.digest = digest.digest()
 
     def close(self) -> None:
-        """May be called more than once."""
-        if self._turns is not None:
-            self._turns.give_back()
-            self._turns = None
-            self.file.close()
+        self._turns.give_back()
+        self.file.close()
 
     def _write(self, part: bytes, digest: Any) -> None:
         digest.update(part)
         self.file.write(part)
-
-
-class _ImportResponse(StreamingResponse):
-    def __init__(self, answer: AsyncGenerator[bytes], body: _ImportedBody) -> None:
-        super().__init__(answer, media_type=NDJSON)
-        self._answer = answer
-        self._body = body
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._answer.aclose()
-            self._body.close()

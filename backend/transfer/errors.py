@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
+from backend.core.errors import RETRY_SOON, ServiceError
 
 
 class LineTooLong(ServiceError):
@@ -42,7 +42,7 @@ class ImportsRunning(ServiceError):
     status = 503
     kind = "imports-running"
     title = "Imports running"
-    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers: Mapping[str, str] = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__("As many imports run as may run at once. Try again later.")

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from backend.core.errors import RETRY_AFTER_SECONDS, ServiceError
+from backend.core.errors import RETRY_SOON, ServiceError
 from backend.records import DatabaseService, Filters, RecordJson, snapshot_of
 from backend.transfer.forms import FORMS, ExportFormat, Form
 
@@ -23,7 +23,7 @@ class TooManyExports(ServiceError):
     status = 429
     kind = "too-many-exports"
     title = "Too many exports"
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    headers = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__(f"{AT_ONCE} exports are running. Ask again when one has ended.")

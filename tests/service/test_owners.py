@@ -21,15 +21,10 @@ from backend.records import ALL, PEOPLE, TAGS, Filters, VideoAnalysisNotFound
 from backend.services import Services, make_services
 from backend.text.entry import index_entry
 from tests.fixtures import SCHEMA, Database, PostgreSQL, SQLite, on_postgresql
-from tests.owned_statements import HELD, unconfined
+from tests.owned_statements import HELD, OWNED, unconfined
 
 pytestmark = pytest.mark.anyio
 
-OWNED = (
-    "video_analysis", "tag", "video_tag", "person", "video_person", "segment", "search_queue",
-    "search_document", "search_segment", "search_postings", "search_term", "search_total",
-    "change_log", "idempotency_key", "owner_usage",
-)  # fmt: skip
 OF_NOBODY = ("change_seal", "change_follower", "access_key")
 OWNERS = ("ann", "bob")
 

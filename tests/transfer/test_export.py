@@ -18,9 +18,6 @@ from backend.records import ALL
 from backend.transfer.csv_form import COLUMNS, guarded, unguarded
 from backend.transfer.export import AT_ONCE
 from tests.fixtures import Database
-from tests.owned_statements import each_statement_says_whose_rows
-
-__all__ = ["each_statement_says_whose_rows"]
 
 pytestmark = pytest.mark.anyio
 
