@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backend.core.caller import DEFAULT_OWNER, is_owner_name
 from backend.core.errors import StartupError
 from backend.core.rates import Rate
 
@@ -165,6 +166,41 @@ class Settings(BaseSettings):
         True,
         description="whether an export as CSV guards a text that a spreadsheet would run",
     )
+    twelvelabs_api_key: SecretStr = Field(
+        SecretStr(""),
+        description="the key of the account at Twelve Labs that holds the video index; without one "
+        "nothing is asked of it",
+    )
+    twelvelabs_index_id: str = Field("", description="the id of that index")
+    twelvelabs_base_url: str = Field(
+        "https://api.twelvelabs.io/v1.3",
+        description="where Twelve Labs, or a proxy before it, is asked; https, or http and this "
+        "machine",
+    )
+    twelvelabs_api: Literal["2026-07", "2026-03"] = Field(
+        "2026-07",
+        description="how an analysis names its video: 2026-07: by its asset; 2026-03: by its own "
+        "id, as before",
+    )
+    twelvelabs_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="what Twelve Labs signs its webhooks with; without one none is taken",
+    )
+    twelvelabs_poll: float = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="after how many seconds the index is looked at again",
+    )
+    twelvelabs_owner: str = Field(
+        DEFAULT_OWNER, description="the owner whose records those of the index's videos are"
+    )
+    twelvelabs_upload_max_bytes: int = Field(
+        200 * 10**6,
+        ge=1,
+        description="the largest video that is taken for an upload to Twelve Labs, in bytes; of "
+        "one that it fetches itself the limit is its own",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",
@@ -243,6 +279,38 @@ class Settings(BaseSettings):
                 "JWT_JWKS needs JWT_ISSUER and JWT_AUDIENCE: a token is from one service, for this"
             )
         return audience
+
+    @field_validator("twelvelabs_api_key")
+    @classmethod
+    def _a_header(cls, key: SecretStr) -> SecretStr:
+        if re.fullmatch(r"[!-~]*", key.get_secret_value()) is None:
+            raise ValueError("has only visible characters of ASCII")
+        return key
+
+    @field_validator("twelvelabs_index_id")
+    @classmethod
+    def _of_the_key(cls, id_: str, info: ValidationInfo) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_-]{0,255}", id_) is None:
+            raise ValueError("has only letters, digits, _ and -")
+        key: SecretStr | None = info.data.get("twelvelabs_api_key")
+        if key is not None and key.get_secret_value() and not id_:
+            raise ValueError("is needed beside TWELVELABS_API_KEY")
+        return id_
+
+    @field_validator("twelvelabs_base_url")
+    @classmethod
+    def _not_with_the_key_in_the_clear(cls, url: str) -> str:
+        url = url.removesuffix("/")
+        if not url.startswith("https://") and not _LOCAL_URL.match(f"{url}/"):
+            raise ValueError("must start with https://, or http:// and this machine")
+        return url
+
+    @field_validator("twelvelabs_owner")
+    @classmethod
+    def _an_owner(cls, name: str) -> str:
+        if not is_owner_name(name):
+            raise ValueError("must be 1 to 255 visible characters of ASCII, no comma, and not *")
+        return name
 
     @field_validator("auth", "log_level", "log_format", mode="before")
     @classmethod

@@ -1,11 +1,19 @@
-"""Twelve Labs' index of the videos, and the worker that keeps the records in step with it.
+"""The video index at Twelve Labs, and the worker that keeps the records in step with it.
 
-jobs.py       what is to be done, once for each version of a video
-sql.py        what the two databases write differently
+client.py       TwelveLabs: what is asked of its interface
+connection.py   requests: sent, tried again, their errors told apart
+limiter.py      no more of them than Twelve Labs takes
+wire.py         what it answers
+errors.py       what goes wrong
+jobs.py         what is to be done, once for each version of a video
+sql.py          what the two databases write differently
 """
 
 from __future__ import annotations
 
+from .client import TwelveLabs
+from .connection import Connection
+from .errors import TwelveLabsError
 from .jobs import Job, JobLost, Jobs, NewJob
 
-__all__ = ["Job", "JobLost", "Jobs", "NewJob"]
+__all__ = ["Connection", "Job", "JobLost", "Jobs", "NewJob", "TwelveLabs", "TwelveLabsError"]
