@@ -12,6 +12,7 @@ filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
 renames.py      a name replaced in all videos by one transaction
 versions.py     which version a caller expects, and who writes the next
+json_descriptions.py  those that are an AI's JSON, as text and fields
 sources.py      where the value of each field came from
 stats.py        what is stored, in numbers
 once.py         doing once what is asked for under one key
@@ -24,6 +25,7 @@ from .bulk import Given, Mode, Outcome, Status
 from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
+from .json_descriptions import Plain, json_object_of, plain_of
 from .listing import Order
 from .once import Once, Progress
 from .reader import Reader
@@ -61,6 +63,7 @@ __all__ = [
     "Once",
     "Order",
     "Outcome",
+    "Plain",
     "Progress",
     "Reader",
     "RecordJson",
@@ -68,6 +71,8 @@ __all__ = [
     "VersionNotFound",
     "VideoAnalysisNotFound",
     "index_entry_of",
+    "json_object_of",
+    "plain_of",
     "record_of",
     "snapshot_of",
     "stored_record_json",

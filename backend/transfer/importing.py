@@ -19,7 +19,16 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
-from backend.records import DatabaseService, Given, Mode, Once, Outcome, Progress, Status
+from backend.records import (
+    DatabaseService,
+    Given,
+    Mode,
+    Once,
+    Outcome,
+    Progress,
+    Status,
+    plain_of,
+)
 from backend.transfer.errors import ImportsRunning
 from backend.transfer.reading import Line
 
@@ -286,6 +295,7 @@ class Import:
         if isinstance(values, ServiceError):
             return _Refused(None, values)
         values = {name: said for name, said in values.items() if name not in OF_THE_SERVICE}
+        values = _in_fields(values)
         try:
             video_id = _VIDEO_ID.validate_python(values.get("video_id"))
         except ValidationError:
@@ -320,6 +330,26 @@ def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
         raise InvalidRequest(
             [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
         ) from error
+
+
+def _in_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """A description that is an AI's JSON becomes text, and its other members fields."""
+    description, title = values.get("description"), values.get("title")
+    tags, extra = values.get("tags") or [], values.get("extra") or {}
+    if not (
+        isinstance(description, str)
+        and isinstance(title, str | None)
+        and isinstance(tags, list)
+        and all(isinstance(tag, str) for tag in tags)
+        and isinstance(extra, dict)
+    ):
+        return values  # it is refused
+    plain = plain_of(description, title=title, tags=tags, extra=extra)
+    if plain is None:
+        return values
+    said = {"title": plain.title, "tags": plain.tags, "extra": plain.extra}
+    given = {name: value for name, value in said.items() if value or name in values}
+    return {**values, **given, "description": plain.description}
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""The video index at Twelve Labs.
+"""Twelve Labs' index of the videos, and the worker that keeps the records in step with it.
 
 client.py       TwelveLabs: what is asked of its interface
 connection.py   requests: sent, tried again, their errors told apart
 limiter.py      no more of them than Twelve Labs takes
 wire.py         what it answers
 errors.py       what goes wrong
+jobs.py         what is to be done, once for each version of a video
+sql.py          what the two databases write differently
 """
 
 from __future__ import annotations
@@ -12,5 +14,6 @@ from __future__ import annotations
 from .client import TwelveLabs
 from .connection import Connection
 from .errors import TwelveLabsError
+from .jobs import Job, JobLost, Jobs, NewJob
 
-__all__ = ["Connection", "TwelveLabs", "TwelveLabsError"]
+__all__ = ["Connection", "Job", "JobLost", "Jobs", "NewJob", "TwelveLabs", "TwelveLabsError"]

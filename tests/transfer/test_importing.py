@@ -300,3 +300,22 @@ async def test_two_imports_of_the_same_videos_leave_one_record_of_each(
     assert {each.status for each in (*first, *second)} <= {"created", "updated", "unchanged"}
     assert len(database.rows()) == 40
     assert database.indexed() == {f"v{n}" for n in range(40)}
+
+
+@pytest.mark.parametrize("mode", ["create", "upsert", "replace"])
+async def test_a_description_that_is_json_becomes_text_and_fields(
+    services: Services, database: Database, mode: str
+) -> None:
+    answer = {"title": "Beach day", "summary": "They dig.", "keywords": ["sand"], "reel": 4}
+    given = {"video_id": "beach", "description": f"```json\n{json.dumps(answer)}\n```"}
+    refused = {**given, "video_id": "snow", "tags": "sand"}
+    written, _ = await imported(services, [{**given, "tags": ["summer"]}, refused], mode=mode)
+    assert statuses(written) == ["created", "failed 422"]
+    record = await stored(services, "beach")
+    assert {name: record[name] for name in ("description", "title", "tags", "extra")} == {
+        "description": "They dig.",
+        "title": "Beach day",
+        "tags": ["summer", "sand"],
+        "extra": {"reel": 4},
+    }
+    assert database.indexed() == {"beach"}
