@@ -28,6 +28,7 @@ from backend.routers import (
     lookup,
     names,
     openapi,
+    recall,
     search,
     stats,
     video_analysis,
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.access = services.access
     app.state.exports = services.exports
     app.state.followers = services.followers
+    app.state.recall = services.recall
     app.state.imports = ImportTurns()
     app.state.limits = make_limits(
         settings.rate_limits,
@@ -93,8 +95,8 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
-        export, keys, whoami, health,
+        video_analysis, history, audit, lookup, search, recall, context, names, stats, importing,
+        bulk, export, keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

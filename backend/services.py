@@ -12,9 +12,11 @@ from backend.history import AuditService, Followers, HistoryService, Keep, Pruni
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import ExportService
+from backend.twelvelabs import Connection, Index, RecallService, TwelveLabs
 
 KEEP = Keep()
 CLOSED = AccessRules("required")
+NO_INDEX = Index(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Services:
     exports: ExportService
     followers: Followers
     """They begin when they are started."""
+    recall: RecallService
 
 
 def make_services(
@@ -44,6 +47,8 @@ def make_services(
     quota_records: int = 0,
     quota_bytes: int = 0,
     guards_csv: bool = True,
+    index: Index = NO_INDEX,
+    recall_seconds: float = 0.8,
 ) -> Services:
     database = DatabaseService(
         url,
@@ -53,6 +58,8 @@ def make_services(
         quota_bytes=quota_bytes,
     )
     search = SearchService(database)
+    if index.client is not None:
+        database.before_disconnect(index.client.close)
     audit = AuditService(database)
     pruning = Pruning(database, keep)
     return Services(
@@ -67,6 +74,7 @@ def make_services(
         Followers(
             database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
         ),
+        RecallService(database, search, index, seconds=recall_seconds),
     )
 
 
@@ -81,7 +89,22 @@ def services_of(settings: Settings) -> Services:
         quota_records=settings.quota_records,
         quota_bytes=settings.quota_bytes,
         guards_csv=settings.export_csv_guard,
+        index=_index(settings),
+        recall_seconds=settings.twelvelabs_recall_seconds,
     )
+
+
+def _index(settings: Settings) -> Index:
+    key = settings.twelvelabs_api_key.get_secret_value()
+    if not key:
+        return NO_INDEX
+    connection = Connection(
+        key,
+        settings.twelvelabs_index_id,
+        settings.twelvelabs_base_url,
+        settings.twelvelabs_api,
+    )
+    return Index(TwelveLabs(connection), settings.twelvelabs_owner)
 
 
 def _access_rules(settings: Settings) -> AccessRules:

@@ -195,6 +195,13 @@ class Settings(BaseSettings):
     twelvelabs_owner: str = Field(
         DEFAULT_OWNER, description="the owner whose records those of the index's videos are"
     )
+    twelvelabs_recall_seconds: float = Field(
+        0.8,
+        gt=0,
+        le=60,
+        description="for how long a recall waits for Twelve Labs' search, in seconds; its own "
+        "search answers alone after that",
+    )
     twelvelabs_upload_max_bytes: int = Field(
         200 * 10**6,
         ge=1,

@@ -13,6 +13,7 @@ from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import ExportService
+from backend.twelvelabs import RecallService
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -50,6 +51,11 @@ async def _exports(request: Request) -> ExportService:
     return service
 
 
+async def _recall(request: Request) -> RecallService:
+    service: RecallService = request.app.state.recall
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -63,4 +69,5 @@ Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
 Exports = Annotated[ExportService, Depends(_exports)]
+Recalls = Annotated[RecallService, Depends(_recall)]
 Asking = Annotated[Caller, Depends(_caller)]

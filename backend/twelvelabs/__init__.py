@@ -1,11 +1,12 @@
-"""The video index at Twelve Labs, and the worker that keeps the records in step with it.
+"""Twelve Labs' index of the videos, and the worker that keeps the records in step with it.
 
 client.py       TwelveLabs: what is asked of its interface
 connection.py   requests: sent, tried again, their errors told apart
 limiter.py      no more of them than Twelve Labs takes
 wire.py         what it answers
 errors.py       what goes wrong
-index.py        whose the index is
+index.py        whose index it is, and whether there is one
+recall.py       moments that answer a question; moments.py: of two searches, joined
 service.py      SyncService: the records in step with the index
 worker.py       what runs beside the requests
 runs.py         comparisons of the index with the records; reconcile.py: how one is done
@@ -27,6 +28,7 @@ from .errors import TwelveLabsError
 from .index import Index
 from .jobs import Job, JobLost, Jobs, NewJob
 from .normalizing import Normalized, normalized
+from .recall import RecallService
 from .service import Listed, SyncRules, SyncService
 from .usage import Budget
 from .videos import STATES, State
@@ -43,6 +45,7 @@ __all__ = [
     "NewJob",
     "Normalized",
     "Prompt",
+    "RecallService",
     "State",
     "SyncRules",
     "SyncService",

@@ -40,6 +40,7 @@ OPERATIONS = {
     "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
     "audit": ("get", "/api/audit", {200}),
     "search": ("get", "/api/search", {200, 304}),
+    "recall": ("post", "/api/recall", {200, 400, 413, 415}),
     "list_tags": ("get", "/api/tags", {200}),
     "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
     "delete_tag": ("delete", "/api/tags", {204, 404, 507}),

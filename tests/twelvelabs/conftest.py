@@ -29,10 +29,16 @@ async def services(database: Database) -> AsyncIterator[Services]:
     await services.database.disconnect()
 
 
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[LoopbackServer]:
     with LoopbackServer() as server:
         yield server
+
+
+@pytest.fixture
+def server(shared_server: LoopbackServer) -> LoopbackServer:
+    shared_server.reset()
+    return shared_server
 
 
 @pytest.fixture

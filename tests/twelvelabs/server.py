@@ -207,6 +207,16 @@ class LoopbackServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def begin_anew(self, videos: Iterable[Video] = ()) -> None:
+        """As it was made, on the same port; with these videos."""
+        if self._server is None:
+            self.start()
+        self.videos = {video.id: video for video in videos}
+        self.faults, self.told, self.limits = Faults(), Told(), {}
+        self.assets, self.tasks, self._tasks_by_key, self._indexing = {}, {}, {}, {}
+        self._windows, self.webhooks, self.webhook_url = {}, [], None
+        self.is_down, self.delay, self.indexing_seconds = False, 0.0, 0.0
+
     # Changing what there is, from the test's thread
 
     def add(self, video: Video) -> None:

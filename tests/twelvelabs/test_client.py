@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -23,9 +24,9 @@ SCHEMA = {
 
 
 @pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer(made_up(120)) as server:
-        yield server
+def server(shared_server: LoopbackServer) -> LoopbackServer:
+    shared_server.begin_anew(made_up(120))
+    return shared_server
 
 
 @pytest.fixture
@@ -319,26 +320,24 @@ async def test_the_key_is_told_to_nobody_else(
 # Limits
 
 
-async def test_no_more_is_asked_than_the_server_takes() -> None:
-    import asyncio
-
-    with LoopbackServer(made_up(40), limits={"reads": (7, 1)}) as server:
-        async with made(server) as client:
-            assets = await asyncio.gather(
-                *(client.indexed_asset(id_of(each)) for each in range(24))
-            )
+async def test_no_more_is_asked_than_the_server_takes(
+    server: LoopbackServer, client: TwelveLabs
+) -> None:
+    server.limits = {"reads": (7, 1)}
+    assets = await asyncio.gather(*(client.indexed_asset(id_of(each)) for each in range(24)))
     assert [asset.id for asset in assets] == [id_of(each) for each in range(24)]
     assert server.told.requests["GET indexed-asset"] == 24
     assert not server.told.refused
 
 
-async def test_who_cannot_wait_is_told_for_how_long() -> None:
-    with LoopbackServer(made_up(4), limits={"search": (1, 3600)}) as server:
-        async with made(server) as client:
-            await client.search("grandmother", 3)
-            with pytest.raises(RateLimited) as caught:
-                await client.search("grandmother", 3, patience=0.5)
-            await client.index()  # which is counted apart
+async def test_who_cannot_wait_is_told_for_how_long(
+    server: LoopbackServer, client: TwelveLabs
+) -> None:
+    server.limits = {"search": (1, 3600)}
+    await client.search("grandmother", 3)
+    with pytest.raises(RateLimited) as caught:
+        await client.search("grandmother", 3, patience=0.5)
+    await client.index()  # which is counted apart
     assert 0 < caught.value.retry_after <= 3600
     assert server.told.requests["POST search"] == 1
 
