@@ -31,6 +31,7 @@ from backend.routers import (
     recall,
     search,
     stats,
+    sync,
     video_analysis,
     whoami,
 )
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.exports = services.exports
     app.state.followers = services.followers
     app.state.recall = services.recall
+    app.state.sync = services.sync
     app.state.imports = ImportTurns()
     app.state.limits = make_limits(
         settings.rate_limits,
@@ -96,7 +98,7 @@ def create_app(settings: Settings | None = None) -> Service:
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
         video_analysis, history, audit, lookup, search, recall, context, names, stats, importing,
-        bulk, export, keys, whoami, health,
+        bulk, export, sync, keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,11 +13,21 @@ from backend.history import AuditService, Followers, HistoryService, Keep, Pruni
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import ExportService
-from backend.twelvelabs import Connection, Index, RecallService, TwelveLabs
+from backend.twelvelabs import (
+    Budget,
+    Connection,
+    Index,
+    Prompt,
+    RecallService,
+    SyncRules,
+    SyncService,
+    TwelveLabs,
+)
 
 KEEP = Keep()
 CLOSED = AccessRules("required")
 NO_INDEX = Index(None)
+SYNC = SyncRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,8 @@ class Services:
     followers: Followers
     """They begin when they are started."""
     recall: RecallService
+    sync: SyncService
+    """Its worker begins when it is started."""
 
 
 def make_services(
@@ -49,6 +62,7 @@ def make_services(
     guards_csv: bool = True,
     index: Index = NO_INDEX,
     recall_seconds: float = 0.8,
+    sync: SyncRules = SYNC,
 ) -> Services:
     database = DatabaseService(
         url,
@@ -58,6 +72,7 @@ def make_services(
         quota_bytes=quota_bytes,
     )
     search = SearchService(database)
+    in_step = SyncService(database, index, sync)
     if index.client is not None:
         database.before_disconnect(index.client.close)
     audit = AuditService(database)
@@ -75,6 +90,7 @@ def make_services(
             database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
         ),
         RecallService(database, search, index, seconds=recall_seconds),
+        in_step,
     )
 
 
@@ -91,6 +107,7 @@ def services_of(settings: Settings) -> Services:
         guards_csv=settings.export_csv_guard,
         index=_index(settings),
         recall_seconds=settings.twelvelabs_recall_seconds,
+        sync=_sync_rules(settings),
     )
 
 
@@ -105,6 +122,29 @@ def _index(settings: Settings) -> Index:
         settings.twelvelabs_api,
     )
     return Index(TwelveLabs(connection), settings.twelvelabs_owner)
+
+
+def _sync_rules(settings: Settings) -> SyncRules:
+    default = Prompt()
+    schema = settings.twelvelabs_schema
+    return SyncRules(
+        poll=settings.twelvelabs_poll,
+        all_every=settings.twelvelabs_reconcile,
+        concurrency=settings.twelvelabs_concurrency,
+        lease_seconds=settings.twelvelabs_lease,
+        budget=Budget(settings.twelvelabs_daily_minutes, settings.twelvelabs_daily_tokens),
+        prompt=Prompt(
+            text=settings.twelvelabs_prompt or default.text,
+            version=settings.twelvelabs_prompt_version,
+            model=settings.twelvelabs_model,
+            temperature=settings.twelvelabs_temperature,
+            schema=json.loads(schema) if schema else default.schema,
+            max_tokens=settings.twelvelabs_max_tokens,
+        ),
+        writes_back=settings.twelvelabs_write_back,
+        longest=settings.max_description_length,
+        works=settings.twelvelabs_worker,
+    )
 
 
 def _access_rules(settings: Settings) -> AccessRules:

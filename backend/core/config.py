@@ -202,6 +202,72 @@ class Settings(BaseSettings):
         description="for how long a recall waits for Twelve Labs' search, in seconds; its own "
         "search answers alone after that",
     )
+    twelvelabs_worker: bool = Field(
+        True,
+        description="false: the service describes nothing itself; `memory-mirror worker` does",
+    )
+    twelvelabs_reconcile: float = Field(
+        3600,
+        ge=1,
+        le=30 * 86_400,
+        description="after how many seconds all videos of the index are looked at again, not only "
+        "new ones",
+    )
+    twelvelabs_concurrency: int = Field(
+        2, ge=1, le=32, description="how many videos each process describes at the same time"
+    )
+    twelvelabs_lease: float = Field(
+        60,
+        ge=1,
+        le=3600,
+        description="after how many seconds without a word from its worker a job is free again",
+    )
+    twelvelabs_daily_minutes: float = Field(
+        0,
+        ge=0,
+        le=2**31,
+        description="how many minutes of video are described each day (UTC); 0: any number",
+    )
+    twelvelabs_daily_tokens: int = Field(
+        0,
+        ge=0,
+        le=2**53,
+        description="after how many tokens no more are described that day; 0: any number",
+    )
+    twelvelabs_model: str = Field(
+        "pegasus1.5", min_length=1, max_length=100, description="the model that describes"
+    )
+    twelvelabs_temperature: float = Field(
+        0.2, ge=0, le=1, description="how freely it writes, from 0 to 1"
+    )
+    twelvelabs_max_tokens: int = Field(
+        4096,
+        ge=2,
+        le=98_304,
+        description="how many tokens a description may have at first; one that is cut is asked for "
+        "again with more",
+    )
+    twelvelabs_prompt: str = Field(
+        "", max_length=20_000, description="what the model is asked; by default for the JSON below"
+    )
+    twelvelabs_schema: str = Field(
+        "",
+        max_length=20_000,
+        description="the JSON schema of its answer; by default title, summary, keywords, people, "
+        "mood, event_type and segments",
+    )
+    twelvelabs_prompt_version: str = Field(
+        "1",
+        min_length=1,
+        max_length=100,
+        description="the version of prompt and schema, which each record names; another one for "
+        "each that is changed",
+    )
+    twelvelabs_write_back: bool = Field(
+        False,
+        description="true: tags, people, mood and date that others change here are told to the "
+        "index",
+    )
     twelvelabs_upload_max_bytes: int = Field(
         200 * 10**6,
         ge=1,
@@ -311,6 +377,27 @@ class Settings(BaseSettings):
         if not url.startswith("https://") and not _LOCAL_URL.match(f"{url}/"):
             raise ValueError("must start with https://, or http:// and this machine")
         return url
+
+    @field_validator("twelvelabs_schema")
+    @classmethod
+    def _an_object(cls, schema: str) -> str:
+        try:
+            is_object = not schema or isinstance(json.loads(schema), dict)
+        except ValueError as error:
+            raise ValueError(f"is no JSON: {error}") from error
+        if not is_object:
+            raise ValueError("is no JSON object")
+        return schema
+
+    @field_validator("twelvelabs_prompt_version")
+    @classmethod
+    def _of_this_prompt(cls, version: str, info: ValidationInfo) -> str:
+        changed = info.data.get("twelvelabs_prompt") or info.data.get("twelvelabs_schema")
+        if changed and version == cls.model_fields["twelvelabs_prompt_version"].default:
+            raise ValueError(
+                f"must be another than {version}, which is that of the prompt that is built in"
+            )
+        return version
 
     @field_validator("twelvelabs_owner")
     @classmethod

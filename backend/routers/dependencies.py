@@ -13,7 +13,7 @@ from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import ExportService
-from backend.twelvelabs import RecallService
+from backend.twelvelabs import RecallService, SyncService
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -56,6 +56,11 @@ async def _recall(request: Request) -> RecallService:
     return service
 
 
+async def _sync(request: Request) -> SyncService:
+    service: SyncService = request.app.state.sync
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -70,4 +75,5 @@ Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
 Exports = Annotated[ExportService, Depends(_exports)]
 Recalls = Annotated[RecallService, Depends(_recall)]
+Sync = Annotated[SyncService, Depends(_sync)]
 Asking = Annotated[Caller, Depends(_caller)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +23,7 @@ from backend.models.metadata import (
     Name,
 )
 from backend.records import json_object_of
+from backend.twelvelabs.client import MODEL
 
 PROMPT = """\
 Describe this video for the family whose memory it is. Answer with one JSON object and nothing \
@@ -70,14 +71,14 @@ class BadAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked. `version` names text, model and schema together: whoever changes one of them
-    gives another."""
+    """What is asked. `version` names text and schema together: whoever changes one of them gives
+    another."""
 
     text: str = PROMPT
     version: str = PROMPT_VERSION
-    model: str = "pegasus1.5"
+    model: str = MODEL
     temperature: float = 0.2
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, Any] = field(default_factory=lambda: SCHEMA)
     max_tokens: int = 4_096
 
 

@@ -25,7 +25,7 @@ from backend.core.errors import ServiceError
 from backend.core.threads import WORTH_A_THREAD
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch
 from backend.records import DatabaseService, Given, HumanValue, Outcome
-from backend.twelvelabs.answers import SCHEMA, BadAnswer, Prompt, fields_of
+from backend.twelvelabs.answers import BadAnswer, Prompt, fields_of
 from backend.twelvelabs.client import TwelveLabs
 from backend.twelvelabs.errors import Incomplete, NotFound, RateLimited, Rejected, Unavailable
 from backend.twelvelabs.held import while_held
@@ -186,7 +186,7 @@ class Describer:
 
     def _asked(self, job: Job) -> dict[str, Any]:
         return {
-            "schema": dict(self._prompt.schema or SCHEMA),
+            "schema": dict(self._prompt.schema),
             "temperature": self._prompt.temperature,
             "max_tokens": self._tokens_of(job),
             "model": self._prompt.model,

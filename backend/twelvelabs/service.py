@@ -34,7 +34,7 @@ _SHOWN_RUNS = 5
 class SyncRules:
     """`poll`: seconds between two looks at the index; `all_every`: after so many all of its videos
     are looked at again. `concurrency`: descriptions of one process at the same time. `longest`: of
-    a description, in characters."""
+    a description, in characters. `works`: the service has a worker of its own."""
 
     poll: float = 60
     all_every: float = 3600
@@ -44,6 +44,7 @@ class SyncRules:
     prompt: Prompt = field(default_factory=Prompt)
     writes_back: bool = False
     longest: int = 65_535
+    works: bool = True
 
 
 class SyncService:
@@ -64,6 +65,17 @@ class SyncService:
         self.worker: Worker | None = None
         if index.client is not None:
             self._make(index.client)
+            database.before_disconnect(self.stop)
+
+    def start(self) -> None:
+        """The worker, where the service is to have one."""
+        if self.worker is not None and self._rules.works:
+            self.worker.start()
+
+    async def stop(self) -> None:
+        """May be called more than once."""
+        if self.worker is not None:
+            await self.worker.stop()
 
     def _make(self, client: TwelveLabs) -> None:
         self._describer = Describer(

@@ -37,7 +37,7 @@ def shared_server() -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def server(shared_server: LoopbackServer) -> LoopbackServer:
-    shared_server.reset()
+    shared_server.begin_anew()
     return shared_server
 
 
