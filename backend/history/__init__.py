@@ -9,6 +9,7 @@ digests.py        the digest of each row
 seals.py          a hash chain over the rows; verification.py: whether it still agrees
 pruning.py        images that are long past are let go
 reads.py          who has read what
+following.py      Following: the log, for what is done elsewhere
 followers.py      what follows the log beside the requests
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from .audit import AuditFilters, AuditService
 from .followers import Followers
+from .following import Change, Following
 from .pruning import Keep, Pruning
 from .reads import ReadLog
 from .service import HistoryService
@@ -24,7 +26,9 @@ from .verification import Verified
 __all__ = [
     "AuditFilters",
     "AuditService",
+    "Change",
     "Followers",
+    "Following",
     "HistoryService",
     "Keep",
     "Pruning",

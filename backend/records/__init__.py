@@ -22,7 +22,7 @@ errors.py       what is refused
 from __future__ import annotations
 
 from .bulk import Given, Mode, Outcome, Status
-from .errors import VersionNotFound, VideoAnalysisNotFound
+from .errors import HumanValue, VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .json_descriptions import Plain, json_object_of, plain_of
@@ -58,6 +58,7 @@ __all__ = [
     "Expected",
     "Filters",
     "Given",
+    "HumanValue",
     "Kind",
     "Mode",
     "Once",

@@ -50,11 +50,12 @@ def plain_of(
     *,
     title: str | None = None,
     tags: Sequence[str] = (),
-    extra: Mapping[str, Any] = {},
+    extra: Mapping[str, Any] | None = None,
+    adds_tags: bool = True,
 ) -> Plain | None:
     """Of a description that is such JSON: the summary is the text, the title the title, keywords
-    are tags. What has no place, or whose place is taken, is kept in `extra`. None: it is another
-    text, or one of which something would be lost."""
+    are tags, where `adds_tags`. What has no place, or whose place is taken, is kept in `extra`.
+    None: it is another text, or one of which something would be lost."""
     if not _may_be_json(description):
         return None
     found = json_object_of(description)
@@ -68,17 +69,17 @@ def plain_of(
     elif found.get(_TITLE) in (title, None, ""):
         found.pop(_TITLE, None)
     keywords = found.pop(_KEYWORDS, None)
-    tags, left = _with_keywords(tags, keywords)
+    tags, left = _with_keywords(tags, keywords, MOST_NAMES if adds_tags else 0)
     if left:
         found[_KEYWORDS] = left
-    kept = _extended(extra, found)
+    kept = _extended(extra or {}, found)
     if kept is None:
         return None
     return Plain(summary.strip(), title, tags, kept)
 
 
-def _with_keywords(tags: Sequence[str], keywords: Any) -> tuple[list[str], Any]:
-    """The tags then, and what of the keywords can be none."""
+def _with_keywords(tags: Sequence[str], keywords: Any, most: int) -> tuple[list[str], Any]:
+    """The tags then, `most` if that is more, and what of the keywords is none of them."""
     if isinstance(keywords, str):
         keywords = [word for word in map(str.strip, keywords.split(",")) if word]
     if not isinstance(keywords, list):
@@ -90,7 +91,7 @@ def _with_keywords(tags: Sequence[str], keywords: Any) -> tuple[list[str], Any]:
         except ValidationError:
             left += [word] if word not in ("", None) else []
             continue
-        if name in names or len(names) < MOST_NAMES:
+        if name in names or len(names) < most:
             names[name] = None
         else:
             left.append(word)

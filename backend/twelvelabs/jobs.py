@@ -219,7 +219,9 @@ class Jobs:
         }  # fmt: skip
         await self._write(job, columns, self._now, within)
 
-    async def drop(self, kind: Kind, video_ids: Sequence[str], error: str) -> int:
+    async def drop(
+        self, kind: Kind, video_ids: Sequence[str], error: str, *, within: Prisma | None = None
+    ) -> int:
         """Those that are queued end as failed, with this reason."""
         query = Conditions(self.provider)
         change = (
@@ -228,7 +230,9 @@ class Jobs:
         )
         change += f" WHERE {owned('j')} AND status = 'queued' AND kind = {query.bind(kind)}"
         names = ", ".join(query.bind(video_id) for video_id in video_ids)
-        return await self.client.execute_raw(f"{change} AND video_id IN ({names})", *query.args)
+        return await (within or self.client).execute_raw(
+            f"{change} AND video_id IN ({names})", *query.args
+        )
 
     async def counts(self) -> dict[str, dict[str, int]]:
         """By kind and status."""
