@@ -68,8 +68,8 @@ class Requests:
             self._list: 10, self._search: 14, self._names: 4, self._rename: 2, self._merge: 2,
             self._delete_name: 1, self._stats: 3, self._context: 3, self._recall: 3,
             self._lookup: 3, self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3,
-            self._audit: 4, self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3, self._bulk: 3,
-            self._delete_many: 1, self._delete_matching: 2,
+            self._audit: 4, self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3,
+            self._bulk: 3, self._delete_many: 1, self._delete_matching: 2,
         }  # fmt: skip
         return self._random.choices(list(kinds), list(kinds.values()))[0]()
 
