@@ -29,11 +29,12 @@ from .index import Index
 from .jobs import Job, JobLost, Jobs, NewJob
 from .normalizing import Normalized, normalized
 from .recall import RecallService
-from .service import Listed, SyncRules, SyncService
+from .service import LISTED, Listed, SyncRules, SyncService
 from .usage import Budget
 from .videos import STATES, State
 
 __all__ = [
+    "LISTED",
     "STATES",
     "Budget",
     "Connection",
