@@ -42,8 +42,8 @@ class JobCounts(BaseModel):
 class SyncRun(BaseModel):
     number: int = Field(description="1, 2, …", examples=[7])
     kind: Literal["full", "new"] = Field(
-        description="`full`: all videos of the index. `new`: those added since, and those that were "
-        "being indexed.",
+        description="`full`: all videos of the index. `new`: those added since, and those that "
+        "were being indexed.",
         examples=["full"],
     )
     status: Literal["queued", "running", "done", "failed"] = Field(examples=["done"])

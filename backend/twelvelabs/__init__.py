@@ -32,7 +32,7 @@ from .index import Index
 from .jobs import Job, JobLost, Jobs, NewJob
 from .normalizing import Normalized, normalized
 from .recall import RecallService
-from .service import Listed, SyncRules, SyncService
+from .service import LISTED, Listed, SyncRules, SyncService
 from .streams import StreamService
 from .uploads import UploadService
 from .usage import Budget
@@ -41,6 +41,7 @@ from .webhooks import MOST_BYTES as MOST_WEBHOOK_BYTES
 from .webhooks import WebhookService
 
 __all__ = [
+    "LISTED",
     "MOST_WEBHOOK_BYTES",
     "STATES",
     "Budget",

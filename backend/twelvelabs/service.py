@@ -23,11 +23,13 @@ from backend.twelvelabs.reconcile import Reconciler
 from backend.twelvelabs.runs import Run, RunKind, Runs
 from backend.twelvelabs.uploading import Uploader
 from backend.twelvelabs.usage import Budget, Usage
-from backend.twelvelabs.videos import GONE, IndexedVideo, State, Videos
+from backend.twelvelabs.videos import GONE, STATES, IndexedVideo, State, Videos
 from backend.twelvelabs.worker import Step, Worker
 from backend.twelvelabs.write_back import WriteBack
 
 Listed = State | Literal["unheld"]
+LISTED = (*STATES, "unheld")
+"""Of which the videos can be listed."""
 
 _ASKED_AT_ONCE = 500
 _SHOWN_RUNS = 5
@@ -59,7 +61,7 @@ class SyncService:
     def __init__(self, database: DatabaseService, index: Index, rules: SyncRules) -> None:
         client, provider = database.client, database.provider
         self._index = index
-        self._rules = rules
+        self.rules = rules
         self._database = database
         self.jobs = Jobs(client, provider, lease_seconds=rules.lease_seconds)
         self.videos = Videos(client, provider)
@@ -67,6 +69,7 @@ class SyncService:
         self._usage = Usage(client, provider, rules.budget)
         self._describer: Describer | None = None
         self._reconciler: Reconciler | None = None
+        self._write_back: WriteBack | None = None
         self.worker: Worker | None = None
         if index.client is not None:
             self._make(index.client)
@@ -74,7 +77,11 @@ class SyncService:
 
     def start(self) -> None:
         """The worker, where the service is to have one."""
-        if self.worker is not None and self._rules.works:
+        if self.rules.works:
+            self.start_worker()
+
+    def start_worker(self) -> None:
+        if self.worker is not None:
             self.worker.start()
 
     async def stop(self) -> None:
@@ -94,18 +101,18 @@ class SyncService:
             self.videos,
             self.jobs,
             self._usage,
-            self._rules.prompt,
-            longest=self._rules.longest,
+            self.rules.prompt,
+            longest=self.rules.longest,
         )
         self._reconciler = Reconciler(self._database, client, self.videos, self.jobs, self.runs)
         steps: list[Step] = [self._run_if_due]
-        steps += [self._describer.describe_next] * self._rules.concurrency
+        steps += [self._describer.describe_next] * self.rules.concurrency
         steps += [Uploader(client, self.jobs, self._reconciler).upload_next]
-        if self._rules.writes_back:
+        if self.rules.writes_back:
             name = f"Twelve Labs of {self._index.owner}"
             following = Following(self._database, name, self._index.owner)
-            write_back = WriteBack(self._database, client, self.videos, self.jobs, following)
-            steps += [write_back.follow, write_back.write_next]
+            self._write_back = WriteBack(self._database, client, self.videos, self.jobs, following)
+            steps += [self._write_back.follow, self._write_back.write_next]
         self.worker = Worker(self._index.owner, steps)
 
     # Asked for
@@ -167,7 +174,7 @@ class SyncService:
     async def status(self) -> dict[str, Any]:
         """What TwelveLabsStatus describes, as JSON has it, but for its videos."""
         client = self._index.required()
-        used, budget = await self._usage.today(), self._rules.budget
+        used, budget = await self._usage.today(), self.rules.budget
         runs = await self.runs.latest(_SHOWN_RUNS)
         return {
             "index_id": client.rules.index_id,
@@ -223,8 +230,18 @@ class SyncService:
         assert self._describer is not None
         return await self._describer.describe_next()
 
+    async def follow(self) -> bool:
+        """The change log, as the worker does, where the index is told what is changed here."""
+        self._index.required()
+        return self._write_back is not None and await self._write_back.follow()
+
+    async def write_next(self) -> bool:
+        """As the worker does."""
+        self._index.required()
+        return self._write_back is not None and await self._write_back.write_next()
+
     async def _run_if_due(self) -> bool:
-        rules = self._rules
+        rules = self.rules
         await self.runs.ask_if_due(every=rules.poll, all_every=rules.all_every)
         return await self.run_now()
 
