@@ -22,7 +22,8 @@ MARGIN_SECONDS = 60.0
 """It is good for at least so long when it is given."""
 MOST_REMEMBERED = 1_000
 """Videos: 2 MB."""
-_WAIT_SECONDS = 10.0
+WAIT_SECONDS = 10.0
+"""For Twelve Labs' answer."""
 
 
 class StreamNotFound(ServiceError):
@@ -72,10 +73,10 @@ class StreamService:
             self._known.move_to_end(video_id)
             return known
         try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                asset = await client.indexed_asset(video_id, patience=_WAIT_SECONDS)
+            async with asyncio.timeout(WAIT_SECONDS):
+                asset = await client.indexed_asset(video_id, patience=WAIT_SECONDS)
         except TimeoutError:
-            raise Unavailable(f"no answer in {_WAIT_SECONDS:g} seconds") from None
+            raise Unavailable(f"no answer in {WAIT_SECONDS:g} seconds") from None
         stream = _stream_of(video_id, asset.hls)
         self._known[video_id] = stream
         self._known.move_to_end(video_id)

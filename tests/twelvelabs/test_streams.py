@@ -9,8 +9,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from backend.twelvelabs import streams
 from backend.twelvelabs.streams import FRESH_SECONDS, MARGIN_SECONDS, Stream, expiry_of
 from tests.fixtures import Database, on_sqlite
+from tests.twelvelabs.faults import Faults
 from tests.twelvelabs.served import served
 from tests.twelvelabs.server import LoopbackServer
 from tests.twelvelabs.videos import id_of, made_up
@@ -76,8 +78,11 @@ async def test_a_stream_that_is_being_made(
 
 
 @on_sqlite
-async def test_where_twelve_labs_is_down(client: httpx.AsyncClient, server: LoopbackServer) -> None:
-    server.faults.next("GET indexed-asset", *["500"] * 5)  # type: ignore[arg-type]
+async def test_where_twelve_labs_is_down(
+    client: httpx.AsyncClient, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "WAIT_SECONDS", 0.1)
+    server.faults = Faults(1.0, kinds=("500",))
     answer = await client.get(path(1))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["type"].endswith("twelvelabs-unavailable")

@@ -117,7 +117,7 @@ async def test_a_file_is_sent_on(
 
 @on_sqlite
 async def test_a_large_file_takes_no_memory(database: Database, server: LoopbackServer) -> None:
-    parts = 1_000
+    parts = 500
 
     async def content() -> AsyncIterator[bytes]:
         for _ in range(parts):

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.core.errors import DatabaseUnavailable
+from backend.twelvelabs import service
 from backend.twelvelabs.signature import OLDEST_SECONDS, is_signed
 from backend.twelvelabs.webhooks import MOST_BYTES
 from tests.access.fixtures import make_key
@@ -99,8 +100,11 @@ async def test_an_event_starts_a_look_at_the_index(
 
 
 async def test_the_video_that_it_names_is_looked_at(
-    app_and_client: tuple[FastAPI, httpx.AsyncClient], server: LoopbackServer
+    app_and_client: tuple[FastAPI, httpx.AsyncClient],
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(service, "_NOTICED_SECONDS", 0.5)
     app, client = app_and_client
     await app.state.sync.ask()
     await app.state.sync.run_now()
