@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-hostile oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-hostile demo-twelvelabs oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -73,6 +73,10 @@ test-owners: venv-dev ## 100,000 random requests of two owners, each compared wi
 test-hostile: venv-dev ## random texts of every shape against every endpoint, on each database (SECONDS=60 SEED=)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/hostile/random_texts.py $(ARGS)
+
+demo-twelvelabs: venv-dev ## the service beside a server that behaves as Twelve Labs does, with 20 videos (ARGS=--once)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m tests.twelvelabs.demo $(ARGS)
 
 oracle: venv-dev ## our engine beside Prisma's own client, which needs Node.js (oracle/README.md)
 	@$(bin)/memory-mirror setup --no-migrations

@@ -19,9 +19,12 @@ from backend.twelvelabs import (
     Index,
     Prompt,
     RecallService,
+    StreamService,
     SyncRules,
     SyncService,
     TwelveLabs,
+    UploadService,
+    WebhookService,
 )
 
 KEEP = Keep()
@@ -47,6 +50,9 @@ class Services:
     recall: RecallService
     sync: SyncService
     """Its worker begins when it is started."""
+    streams: StreamService
+    uploads: UploadService
+    webhooks: WebhookService
 
 
 def make_services(
@@ -63,6 +69,8 @@ def make_services(
     index: Index = NO_INDEX,
     recall_seconds: float = 0.8,
     sync: SyncRules = SYNC,
+    upload_max_bytes: int = 200 * 10**6,
+    webhook_secret: str = "",
 ) -> Services:
     database = DatabaseService(
         url,
@@ -91,6 +99,9 @@ def make_services(
         ),
         RecallService(database, search, index, seconds=recall_seconds),
         in_step,
+        StreamService(index),
+        UploadService(database, index, most_bytes=upload_max_bytes, wake=in_step.wake),
+        WebhookService(index, webhook_secret, in_step.noticed),
     )
 
 
@@ -108,6 +119,8 @@ def services_of(settings: Settings) -> Services:
         index=_index(settings),
         recall_seconds=settings.twelvelabs_recall_seconds,
         sync=_sync_rules(settings),
+        upload_max_bytes=settings.twelvelabs_upload_max_bytes,
+        webhook_secret=settings.twelvelabs_webhook_secret.get_secret_value(),
     )
 
 

@@ -13,7 +13,13 @@ from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import ExportService
-from backend.twelvelabs import RecallService, SyncService
+from backend.twelvelabs import (
+    RecallService,
+    StreamService,
+    SyncService,
+    UploadService,
+    WebhookService,
+)
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -61,6 +67,21 @@ async def _sync(request: Request) -> SyncService:
     return service
 
 
+async def _streams(request: Request) -> StreamService:
+    service: StreamService = request.app.state.streams
+    return service
+
+
+async def _uploads(request: Request) -> UploadService:
+    service: UploadService = request.app.state.uploads
+    return service
+
+
+async def _webhooks(request: Request) -> WebhookService:
+    service: WebhookService = request.app.state.webhooks
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -76,4 +97,7 @@ Access = Annotated[AccessService, Depends(_access)]
 Exports = Annotated[ExportService, Depends(_exports)]
 Recalls = Annotated[RecallService, Depends(_recall)]
 Sync = Annotated[SyncService, Depends(_sync)]
+Streams = Annotated[StreamService, Depends(_streams)]
+Uploads = Annotated[UploadService, Depends(_uploads)]
+Webhooks = Annotated[WebhookService, Depends(_webhooks)]
 Asking = Annotated[Caller, Depends(_caller)]

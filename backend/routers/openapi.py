@@ -246,6 +246,14 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "detail": "An unexpected error. The log says more under this response's X-Request-ID.",
         },
     ),
+    502: (
+        "Twelve Labs has refused what it was asked for.",
+        {
+            "type": TYPE_PREFIX + "twelvelabs-rejected",
+            "title": "Twelve Labs refused",
+            "detail": "Twelve Labs refused this (parameter_invalid): The url parameter is invalid.",
+        },
+    ),
     503: (
         "The database does not answer.",
         {

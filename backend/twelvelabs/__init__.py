@@ -7,6 +7,9 @@ wire.py         what it answers
 errors.py       what goes wrong
 index.py        whose index it is, and whether there is one
 recall.py       moments that answer a question; moments.py: of two searches, joined
+streams.py      where a video is streamed from
+uploads.py      uploads as they are asked for; uploading.py: what the worker does of one
+webhooks.py     what Twelve Labs tells by itself; signature.py: whether it is its own
 service.py      SyncService: the records in step with the index
 worker.py       what runs beside the requests
 runs.py         comparisons of the index with the records; reconcile.py: how one is done
@@ -30,11 +33,16 @@ from .jobs import Job, JobLost, Jobs, NewJob
 from .normalizing import Normalized, normalized
 from .recall import RecallService
 from .service import LISTED, Listed, SyncRules, SyncService
+from .streams import StreamService
+from .uploads import UploadService
 from .usage import Budget
 from .videos import STATES, State
+from .webhooks import MOST_BYTES as MOST_WEBHOOK_BYTES
+from .webhooks import WebhookService
 
 __all__ = [
     "LISTED",
+    "MOST_WEBHOOK_BYTES",
     "STATES",
     "Budget",
     "Connection",
@@ -48,9 +56,12 @@ __all__ = [
     "Prompt",
     "RecallService",
     "State",
+    "StreamService",
     "SyncRules",
     "SyncService",
     "TwelveLabs",
     "TwelveLabsError",
+    "UploadService",
+    "WebhookService",
     "normalized",
 ]

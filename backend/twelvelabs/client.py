@@ -25,6 +25,7 @@ from backend.twelvelabs.wire import (
     Created,
     IndexedAsset,
     IndexInfo,
+    Memberships,
     SearchPage,
     Usage,
 )
@@ -191,7 +192,8 @@ class TwelveLabs:
             "analyze",
             json=body,
             repeatable=False,
-            timeout=self.rules.analysis_timeout,
+            silence=self.rules.analysis_timeout,
+            seconds=self.rules.analysis_timeout,
         )
 
     def _analysis(
@@ -242,18 +244,28 @@ class TwelveLabs:
         return await self._requests.ask(request, Asset)
 
     async def create_asset_of_file(
-        self, parts: AsyncIterable[bytes], *, filename: str, timeout: float
+        self,
+        parts: AsyncIterable[bytes],
+        *,
+        filename: str,
+        seconds: float,
+        size: int | None = None,
     ) -> Asset:
-        """The file is sent on as it comes, in one attempt."""
+        """The file is sent on as it comes, in one attempt of at most so many seconds. `size`: its
+        bytes; None: they are not known before its end. Raises what `parts` raises."""
         boundary = secrets.token_hex(16)
+        before, after = _around(filename, boundary)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        if size is not None:
+            headers["Content-Length"] = str(len(before) + size + len(after))
         request = Request(
             "POST",
             "/assets",
             "assets",
-            content=_multipart(parts, filename, boundary),
-            headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+            content=_between(before, parts, after),
+            headers=headers,
             repeatable=False,
-            timeout=timeout,
+            seconds=seconds,
         )
         return await self._requests.ask(request, Asset)
 
@@ -266,6 +278,14 @@ class TwelveLabs:
         body = {"asset_id": asset_id, "enable_video_stream": True}
         request = Request("POST", self._assets, "indexing", json=body, repeatable=False)
         return (await self._requests.ask(request, Created)).id
+
+    async def indexed_as(self, asset_id: str) -> str | None:
+        """The id of the video that the index has of this asset; None: there is none. Raises
+        NotFound."""
+        request = Request("GET", f"/assets/{_part(asset_id)}/indexed-assets", "reads")
+        page = await self._requests.ask(request, Memberships)
+        ids = (each.id for each in page.data if each.index.id == self.rules.index_id)
+        return next(ids, None)
 
     def _path_of(self, id_: str) -> str:
         return f"{self._assets}/{_part(id_)}"
@@ -322,16 +342,22 @@ def _part(id_: str) -> str:
     return id_
 
 
-async def _multipart(
-    parts: AsyncIterable[bytes], filename: str, boundary: str
-) -> AsyncIterator[bytes]:
-    """httpx sends files in parts only where they can be read without waiting."""
+def _around(filename: str, boundary: str) -> tuple[bytes, bytes]:
+    """What stands before a file in its form, and after it. httpx makes forms of files that can be
+    read without waiting alone."""
     name = "".join("_" if sign in '"\\' or not sign.isprintable() else sign for sign in filename)
-    yield (
+    before = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="method"\r\n\r\ndirect\r\n'
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
+    )
+    return before.encode(), f"\r\n--{boundary}--\r\n".encode()
+
+
+async def _between(
+    before: bytes, parts: AsyncIterable[bytes], after: bytes
+) -> AsyncIterator[bytes]:
+    yield before
     async for part in parts:
         yield part
-    yield f"\r\n--{boundary}--\r\n".encode()
+    yield after

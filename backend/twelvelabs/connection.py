@@ -70,10 +70,14 @@ class Request(NamedTuple):
     form: list[tuple[str, str]] | None = None
     """Fields of multipart/form-data."""
     content: AsyncIterator[bytes] | None = None
+    """There is one attempt: it can be read once."""
     headers: Mapping[str, str] | None = None
     repeatable: bool = True
     """It may be sent again though it may have done its work."""
-    timeout: float | None = None
+    silence: float | None = None
+    """Seconds without a byte; None: the connection's `timeout`."""
+    seconds: float | None = None
+    """Seconds for all of it, likewise."""
 
 
 class Requests:
@@ -131,19 +135,19 @@ class Requests:
         """`once` is called with the seconds that are left, until it raises nothing that another
         attempt may mend."""
         deadline = monotonic() + (self._rules.patience if patience is None else patience)
-        attempt = 1
+        attempt, most = 1, MOST_ATTEMPTS if request.content is None else 1
         while True:
             try:
                 return await once(max(0.0, deadline - monotonic()))
             except RateLimited:
                 delay = 0.0  # the limiter waits
-                if attempt >= MOST_ATTEMPTS:
+                if attempt >= most:
                     raise
             except Unavailable as error:
                 if error.may_have_acted and not request.repeatable:
                     raise
                 delay = random.uniform(0, min(LONGEST_DELAY, self._rules.delay * 2**attempt))
-                if attempt >= MOST_ATTEMPTS or delay > deadline - monotonic():
+                if attempt >= most or delay > deadline - monotonic():
                     raise
             attempt += 1
             await asyncio.sleep(delay)
@@ -154,7 +158,7 @@ class Requests:
         async with self._limiter.turn(request.bucket, patience) as window:
             try:
                 async with (
-                    asyncio.timeout(request.timeout or self._rules.timeout),
+                    asyncio.timeout(request.seconds or self._rules.timeout),
                     (await self._client()).stream(
                         request.method,
                         self._rules.base_url + request.path,
@@ -163,7 +167,7 @@ class Requests:
                         content=request.content,
                         files=_files(request.form),
                         headers=request.headers,
-                        timeout=request.timeout or self._rules.timeout,
+                        timeout=request.silence or self._rules.timeout,
                     ) as response,
                 ):
                     window.note(response.headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from backend.records import DatabaseService
 from backend.twelvelabs.answers import Prompt
 from backend.twelvelabs.client import TwelveLabs
 from backend.twelvelabs.describer import Describer
+from backend.twelvelabs.errors import Unavailable
 from backend.twelvelabs.index import Index
 from backend.twelvelabs.jobs import Jobs, NewJob
 from backend.twelvelabs.reconcile import Reconciler
 from backend.twelvelabs.runs import Run, RunKind, Runs
+from backend.twelvelabs.uploading import Uploader
 from backend.twelvelabs.usage import Budget, Usage
 from backend.twelvelabs.videos import GONE, STATES, IndexedVideo, State, Videos
 from backend.twelvelabs.worker import Step, Worker
@@ -30,6 +33,8 @@ LISTED = (*STATES, "unheld")
 
 _ASKED_AT_ONCE = 500
 _SHOWN_RUNS = 5
+_NOTICED_SECONDS = 5.0
+"""Who has told something waits for the answer, and tells it again if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,11 @@ class SyncService:
         if self.worker is not None:
             await self.worker.stop()
 
+    def wake(self) -> None:
+        """There is something to do."""
+        if self.worker is not None:
+            self.worker.wake()
+
     def _make(self, client: TwelveLabs) -> None:
         self._describer = Describer(
             self._database,
@@ -97,6 +107,7 @@ class SyncService:
         self._reconciler = Reconciler(self._database, client, self.videos, self.jobs, self.runs)
         steps: list[Step] = [self._run_if_due]
         steps += [self._describer.describe_next] * self.rules.concurrency
+        steps += [Uploader(client, self.jobs, self._reconciler).upload_next]
         if self.rules.writes_back:
             name = f"Twelve Labs of {self._index.owner}"
             following = Following(self._database, name, self._index.owner)
@@ -111,16 +122,20 @@ class SyncService:
         """For a run, which begins soon: the one that waits, as JSON has it."""
         self._index.required()
         run = await self.runs.ask(kind)
-        if self.worker is not None:
-            self.worker.wake()
+        self.wake()
         return _shown_run(run)
 
     async def noticed(self, id_: str) -> None:
         """Twelve Labs has told that something has become of this; its id may be a task's."""
         self._index.required()
-        if self._reconciler is not None and await self.videos.find(id_) is not None:
-            await self._reconciler.one(id_)
         await self.ask("new")
+        if self._reconciler is None or await self.videos.find(id_) is None:
+            return
+        try:
+            async with asyncio.timeout(_NOTICED_SECONDS):
+                await self._reconciler.one(id_)
+        except TimeoutError:
+            raise Unavailable(f"no answer in {_NOTICED_SECONDS:g} seconds") from None
 
     @translated_errors
     async def describe(self, video_ids: Sequence[str]) -> int:
@@ -150,8 +165,7 @@ class SyncService:
         for video in videos:
             if video.last_error is not None or video.finish_reason is not None:
                 await self.videos.note(video.video_id, last_error=None, finish_reason=None)
-        if self.worker is not None:
-            self.worker.wake()
+        self.wake()
         return queued
 
     # Told

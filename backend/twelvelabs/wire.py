@@ -165,3 +165,18 @@ class Asset(_Answer):
 
 class Created(_Answer):
     id: _Id
+
+
+class _IndexNamed(_Answer):
+    id: _Id
+
+
+class _Membership(_Answer):
+    id: _Id
+    index: _IndexNamed
+
+
+class Memberships(_Answer):
+    """Of an asset, in indexes."""
+
+    data: list[_Membership]

@@ -50,6 +50,11 @@ OPERATIONS = {
     "delete_person": ("delete", "/api/people", {204, 404, 507}),
     "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415, 507}),
     "context": ("post", "/api/context", {200, 400, 413, 415}),
+    "get_stream": ("get", f"{ITEM}/stream", {200, 404, 502}),
+    "upload_video": ("post", "/api/videos", {202, 400, 404, 409, 413, 415, 502, 507}),
+    "get_job": ("get", "/api/jobs/{job_id}", {200, 404}),
+    "follow_job": ("get", "/api/jobs/{job_id}/events", {200, 404}),
+    "twelvelabs_webhook": ("post", "/api/twelvelabs/webhook", {204, 400, 403, 404, 413}),
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "export": ("get", "/api/export", {200}),
@@ -65,7 +70,7 @@ OPERATIONS = {
     "whoami": ("get", "/api/whoami", {200}),
     "health": ("get", "/api/test/health", {200}),
 }
-OPEN = {"health"}
+OPEN = {"health", "twelvelabs_webhook"}
 EVERYWHERE = {421, 422, 429, 500, 503}
 WITH_A_CALLER = {401, 403}
 

@@ -24,6 +24,7 @@ async def served(
         "twelvelabs_index_id": INDEX_ID,
         "twelvelabs_base_url": server.url,
         "twelvelabs_webhook_secret": SecretStr(SECRET),
+        "twelvelabs_worker": False,
         "audit_seal_seconds": 0,
         **settings,
     }

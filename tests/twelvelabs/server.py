@@ -131,6 +131,9 @@ class LoopbackServer:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.is_down = False
         """Connections are closed without an answer."""
+        self.streams_are_ready = True
+        self.answers_lost = 0
+        """Of so many videos that are made, the answer does not come."""
         self.webhook_url: str | None = None
         """Told when a video that was uploaded is indexed."""
         self.webhooks: list[tuple[bytes, int]] = []
@@ -216,6 +219,7 @@ class LoopbackServer:
         self.assets, self.tasks, self._tasks_by_key, self._indexing = {}, {}, {}, {}
         self._windows, self.webhooks, self.webhook_url = {}, [], None
         self.is_down, self.delay, self.indexing_seconds = False, 0.0, 0.0
+        self.streams_are_ready, self.stream_seconds, self.answers_lost = True, 3600.0, 0
 
     # Changing what there is, from the test's thread
 
@@ -441,7 +445,7 @@ class LoopbackServer:
             shown["hls"] = {
                 "video_url": f"{host}/stream/{video.id}.m3u8?Expires={expires}",
                 "thumbnail_urls": [f"{host}/stream/{video.id}.jpg?Expires={expires}"],
-                "status": "COMPLETE",
+                "status": "COMPLETE" if self.streams_are_ready else "PROCESSING",
                 "updated_at": rfc3339(video.updated_at),
             }
         if request.query_params.get("transcription") == "true":
@@ -713,7 +717,19 @@ class LoopbackServer:
             task = asyncio.get_running_loop().create_task(self._tell_of(video))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise _Closed
         return JSONResponse({"_id": id_, "asset_id": asset.id}, 202)
+
+    async def _indexed_as(self, request: Request, fault: Fault | None) -> Response:
+        asset = self._uploaded(request.path_params["id"])
+        found = [
+            {"_id": video.id, "index": {"_id": INDEX_ID, "index_name": "Memories"}}
+            for video in list(self.videos.values())
+            if video.asset_id == asset.id
+        ]
+        return JSONResponse({"data": found, "page_info": {"page": 1, "total_page": 1}})
 
     def _uploaded(self, id_: str) -> UploadedAsset:
         if id_ not in self.assets:
@@ -752,6 +768,7 @@ _ROUTES = (
     ("POST", r"/search", "search", "_search"),
     ("POST", r"/assets", "assets", "_create_asset"),
     ("GET", r"/assets/(?P<id>[^/]+)", "asset", "_asset"),
+    ("GET", r"/assets/(?P<id>[^/]+)/indexed-assets", "memberships", "_indexed_as"),
 )  # fmt: skip
 
 

@@ -237,10 +237,12 @@ async def test_an_upload_by_url_and_by_file(server: LoopbackServer, client: Twel
 
     by_url = await client.create_asset("https://videos.example/beach.mp4")
     assert (by_url.filename, by_url.status) == ("beach.mp4", "ready")
-    by_file = await client.create_asset_of_file(parts(), filename='a"b\r\n.mp4', timeout=30)
+    by_file = await client.create_asset_of_file(parts(), filename='a"b\r\n.mp4', seconds=30)
     assert by_file.filename == "a_b__.mp4"
     assert server.assets[by_file.id].size == 14 * 100 * 100
+    assert await client.indexed_as(by_file.id) is None
     id_ = await client.create_indexed_asset(by_file.id)
+    assert await client.indexed_as(by_file.id) == id_
     assert (await client.indexed_asset(id_)).asset_id == by_file.id
     assert (await client.asset(by_file.id)).status == "ready"
     with pytest.raises(Rejected, match="parameter_invalid"):

@@ -43,7 +43,7 @@ async def test_the_service_describes_what_the_index_has(
 ) -> None:
     for video in made_up(7):
         server.add(video)
-    async with served(database, server, twelvelabs_poll=1) as (app, client):
+    async with served(database, server, twelvelabs_worker=True, twelvelabs_poll=1) as (app, client):
 
         async def described(number: int) -> bool:
             counts: dict[str, int] = (await client.get(STATUS)).json()["videos"]
