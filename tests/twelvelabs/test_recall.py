@@ -78,7 +78,7 @@ async def test_what_both_have_found_comes_first(
     assert first["thumbnail_url"]
     by_words = next(each for each in first["why"] if each["source"] == "descriptions")
     assert "<mark>" in by_words["snippet"]
-    assert (first["start"], first["end"]) == (0.0, 182.4)
+    assert (first["start"], first["end"]) == (121.0, 182.4)
     scores = [moment["score"] for moment in found["moments"]]
     assert scores == sorted(scores, reverse=True)
 
