@@ -40,7 +40,7 @@ COMMANDS = {
     "restore": ("backend.commands.restore", "bring a backup into a database"),
     "twelvelabs": (
         "backend.commands.twelvelabs",
-        "keep the records in step with the video index, or see how far they are",
+        "keep the records in step with the video index",
     ),
     "worker": ("backend.commands.worker", "describe the videos of the index, beside the service"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),

@@ -47,8 +47,8 @@ class SyncRun(BaseModel):
         examples=["full"],
     )
     status: Literal["queued", "running", "done", "failed"] = Field(examples=["done"])
-    started_at: Timestamp | None
-    finished_at: Timestamp | None
+    started_at: Timestamp | None = Field(examples=["2026-03-01T09:30:00.125Z"])
+    finished_at: Timestamp | None = Field(examples=["2026-03-01T09:30:02.250Z"])
     videos: int = Field(description="How many were looked at.", examples=[124])
     queued: int = Field(description="How many are to be described since.", examples=[3])
     error: str | None = Field(description="Why it has failed.", examples=[None])
@@ -83,12 +83,16 @@ class SyncStatus(BaseModel):
 class IndexedVideo(BaseModel):
     video_id: str = Field(examples=["62a17bf847f5678267ec10cc"])
     state: str = Field(description="As in the counts.", examples=["failed"])
-    status: str = Field(description="Twelve Labs' own; `gone`: it has it no longer.")
+    status: str = Field(
+        description="Twelve Labs' own; `gone`: it has it no longer.", examples=["ready"]
+    )
     version: str = Field(
         description="Of the video in the index: when it was indexed.",
         examples=["2026-03-01T09:30:00.125Z"],
     )
-    described: str | None = Field(description="The version that the record describes.")
+    described: str | None = Field(
+        description="The version that the record describes.", examples=[None]
+    )
     duration: float = Field(description="Seconds.", examples=[82.7])
     prompt_version: str | None = Field(examples=["1"])
     kept: list[str] = Field(
