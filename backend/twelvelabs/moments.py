@@ -20,8 +20,9 @@ class Span:
     start: float
     end: float
 
-    def meets(self, other: Span) -> bool:
-        return self.start <= other.end and other.start <= self.end
+    def overlaps(self, other: Span) -> bool:
+        """By more than an end: what only follows is another moment."""
+        return self.start < other.end and other.start < self.end
 
     def with_(self, other: Span) -> Span:
         return Span(min(self.start, other.start), max(self.end, other.end))
@@ -90,9 +91,9 @@ def _grown(span: Span | None, others: Iterable[Span | None]) -> Span | None:
     spans = sorted((each for each in others if each is not None), key=lambda each: each.start)
     union = spans[0]
     for each in spans[1:]:
-        if each.meets(union):
+        if each.overlaps(union):
             union = union.with_(each)
-        elif union.meets(span):
+        elif union.overlaps(span):
             break
         else:
             union = each
@@ -105,7 +106,7 @@ def _joined(video_id: str, score: float, reasons: Sequence[Reason]) -> list[Mome
     for reason in reasons:
         span = reason.found.span
         for position, moment in enumerate(moments):
-            if span is None or moment.span is None or span.meets(moment.span):
+            if span is None or moment.span is None or span.overlaps(moment.span):
                 joined = moment.span.with_(span) if moment.span and span else moment.span or span
                 moments[position] = Moment(video_id, joined, score, [*moment.reasons, reason])
                 break

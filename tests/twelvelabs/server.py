@@ -33,7 +33,7 @@ from typing import Any
 import httpx
 import multipart
 import uvicorn
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -302,8 +302,12 @@ class LoopbackServer:
             response.headers.update(headers or self._headers(bucket))
             response.headers["X-Api-Version"] = "1.3"
             await response(scope, receive, send)
-        except _Closed:
-            await _close(scope, send)
+        except (
+            _Closed,
+            ClientDisconnect,
+            asyncio.CancelledError,
+        ):  # the last: of a server that stops
+            _close(send)
 
     async def _respond(
         self,
@@ -828,7 +832,7 @@ async def _cut(body: bytes) -> AsyncIterator[bytes]:
     raise _Closed
 
 
-async def _close(scope: Scope, send: Send) -> None:
+def _close(send: Send) -> None:
     """What uvicorn knows of the connection is in `send`: ASGI has no word for closing it."""
     cycle: Any = getattr(send, "__self__", None)
     cycle.disconnected = True
