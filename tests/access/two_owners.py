@@ -278,8 +278,8 @@ def compared(answer: httpx.Response) -> Any:
 
 def _in_order(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A rename changes many videos by one statement, in an order that is the database's. Without
-    those of the last request, of which the page may hold a part, and without those of keys, whose ids are
-    random."""
+    those of the last request, of which the page may hold a part, and without those of keys, whose
+    ids are random."""
     last = changes[-1]["request_id"] if changes else None
     whole = [
         change for change in changes if change["request_id"] != last and change["kind"] != "key"
