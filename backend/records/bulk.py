@@ -93,6 +93,8 @@ class Outcome:
 
 Committing = Callable[["Prisma", Sequence[Outcome]], Awaitable[None]]
 """Joins a transaction at its end: what became of those that are given, so far."""
+Deleting = Callable[["Prisma", Any], Awaitable[None]]
+"""The same of a deletion: what it answers, as JSON."""
 
 
 class _ChangedMeanwhile(Exception):
@@ -169,7 +171,7 @@ class BulkWriter:
             return
         self._on_write()
 
-    async def delete(self, video_ids: Sequence[str]) -> set[str]:
+    async def delete(self, video_ids: Sequence[str], committing: Deleting) -> set[str]:
         """Those of them that there were."""
 
         def narrow(query: Conditions) -> None:
@@ -189,12 +191,15 @@ class BulkWriter:
             )
             found.clear()
             found.update(row["video_id"] for row in rows)
-            return bool(found) and await delete_those(transaction, self._provider, narrow) > 0
+            if not found or not await delete_those(transaction, self._provider, narrow):
+                return False
+            await committing(transaction, sorted(found))
+            return True
 
         await self._until_done(work)
         return found
 
-    async def delete_matching(self, filters: Filters, confirmed: int) -> int:
+    async def delete_matching(self, filters: Filters, confirmed: int, committing: Deleting) -> int:
         """How many records `filters` name. They are deleted if it is as many as `confirmed`."""
         deleted = 0
 
@@ -203,7 +208,10 @@ class BulkWriter:
             deleted = await delete_those(
                 transaction, self._provider, lambda query: query.add(filters)
             )
-            return deleted == confirmed
+            if deleted != confirmed:
+                return False
+            await committing(transaction, deleted)
+            return True
 
         await self._until_done(work)
         return deleted

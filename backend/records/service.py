@@ -171,9 +171,9 @@ class DatabaseService(Database):
         )
 
     @translated_errors
-    async def delete_many(self, video_ids: Sequence[str]) -> set[str]:
+    async def delete_many(self, video_ids: Sequence[str]) -> list[str]:
         """All by one transaction. Those that there were."""
-        return await self._bulk.delete(video_ids)
+        return sorted(await self._bulk.delete(video_ids, self._outcomes.store_current))
 
     @translated_errors
     async def count(self, filters: Filters) -> int:
@@ -187,7 +187,7 @@ class DatabaseService(Database):
     @translated_errors
     async def delete_matching(self, filters: Filters, confirmed: int) -> int:
         """All by one transaction. Raises CountChanged where there are not so many."""
-        found = await self._bulk.delete_matching(filters, confirmed)
+        found = await self._bulk.delete_matching(filters, confirmed, self._outcomes.store_current)
         if found != confirmed:
             raise CountChanged(found)
         return found

@@ -238,10 +238,9 @@ class Writer:
     async def _store_replaced(
         self, transaction: Prisma, replacement: Replacement, found: int
     ) -> None:
-        if (once := current.get()) is not None:
-            new = replacement.new
-            outcome = {"done": None if new is None else {"name": new, "count": found}}
-            await self._outcomes.store(once, outcome, transaction)
+        new = replacement.new
+        done = None if new is None else {"name": new, "count": found}
+        await self._outcomes.store_current(transaction, done)
 
     async def write(self, mutation: Mutation) -> bool:
         """Whether there was such a record, and it is changed now. All changes of one record pass

@@ -63,8 +63,12 @@ async def once(
         response: Response = Problem.of_stored(found["refused"])
     else:
         response = shown(found["done"])
-    if is_replayed:
-        response.headers["Idempotency-Replayed"] = "true"
+    return replayed(response) if is_replayed else response
+
+
+def replayed(response: Response) -> Response:
+    """Says that it is the answer of an earlier request."""
+    response.headers["Idempotency-Replayed"] = "true"
     return response
 
 

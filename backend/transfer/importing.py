@@ -157,11 +157,16 @@ class Import:
         lines: Iterator[Line],
         options: Options,
         shown: Callable[[Written], bytes],
+        *,
+        tells_again: bool = False,
     ) -> None:
+        """`tells_again`: what was told of stored lines is kept with them. Where it goes on after
+        them, it begins with that."""
         self._database = database
         self._lines = lines
         self._options = options
         self._shown = shown
+        self._kept: list[bytes] | None = [] if tells_again else None
         self.summary = Summary(dry_run=options.dry_run)
         """So far; whole when `run` has ended."""
         self.is_stopping = False
@@ -182,7 +187,7 @@ class Import:
 
     async def _in_batches(self, progress: Progress | None) -> AsyncGenerator[bytes]:
         if progress is not None and progress.outcome is not None:
-            self._resume(progress.outcome)
+            yield self._resume(progress.outcome)
         try:
             while not self.is_stopping and not self.summary.complete:
                 batch = await asyncio.to_thread(self._read_batch)
@@ -239,10 +244,16 @@ class Import:
         """Nothing is stored of what was counted."""
         self.summary = Summary(dry_run=self._options.dry_run)
 
-    def _resume(self, stored: dict[str, Any]) -> None:
-        after = stored["last_line"]
-        self.summary = Summary(**stored, resumed_after=after, committed=True)
+    def _resume(self, stored: dict[str, Any]) -> bytes:
+        """What was told before, where it is kept."""
+        told: bytes = stored.get("told", "").encode()
+        if self._kept is not None:
+            self._kept.append(told)
+        counts = {name: number for name, number in stored.items() if name != "told"}
+        after = counts["last_line"]
+        self.summary = Summary(**counts, resumed_after=after, committed=True)
         self._lines = (line for line in self._lines if line.number > after)
+        return told
 
     def _read_batch(self) -> _Batch:
         batch, size = _Batch(), 0
@@ -264,9 +275,13 @@ class Import:
         async def note(transaction: Prisma, outcomes: Sequence[Outcome]) -> None:
             assert progress is not None
             summary = replace(self.summary)
-            for each in batch.written(outcomes):
+            written = list(batch.written(outcomes))
+            for each in written:
                 summary.count(each)
-            await self._database.advance(progress, _stored(summary), transaction)
+            stored: dict[str, Any] = _stored(summary)
+            if self._kept is not None:
+                stored["told"] = b"".join([*self._kept, *map(self._shown, written)]).decode()
+            await self._database.advance(progress, stored, transaction)
 
         outcomes = await self._database.write_many(
             batch.given,
@@ -280,7 +295,10 @@ class Import:
     def _told(self, written: Sequence[Written]) -> bytes:
         for each in written:
             self.summary.count(each)
-        return b"".join(map(self._shown, written))
+        told = b"".join(map(self._shown, written))
+        if self._kept is not None:
+            self._kept.append(told)
+        return told
 
     def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
         if isinstance(values, ServiceError):

@@ -246,16 +246,20 @@ class Requests:
         return "POST", "/api/import", {"params": params, "content": content, "headers": headers}
 
     def _bulk(self) -> Ask:
-        return "POST", "/api/bulk", {"params": self._how(), "json": {"items": self._records()}}
+        path = "/api/video-analysis/bulk"
+        return "POST", path, {"params": self._how(), "json": {"items": self._records()}}
 
     def _delete_many(self) -> Ask:
         # One that there may be: of several a statement logs the deletions in any order.
         return "POST", "/api/bulk/delete", {"json": {"video_ids": [self._id(), "nobody-has"]}}
 
     def _delete_matching(self) -> Ask:
-        body = {"filters": {"tag": [self._name()]}, "confirm": self._random.randint(0, 1)}
-        params = {"dry_run": self._random.choice(["true", "false"])}
-        return "POST", "/api/bulk/delete", {"params": params, "json": body}
+        params = {
+            "tag": self._name(),
+            "confirm": self._random.randint(0, 1),
+            "dry_run": self._random.choice(["true", "false"]),
+        }
+        return "DELETE", "/api/video-analysis/", {"params": params}
 
     def _unknown(self) -> Ask:
         return "GET", f"/api/video-analysis/nobody-has-{self._random.randrange(9)}", {}

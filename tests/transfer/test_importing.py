@@ -271,6 +271,31 @@ async def test_it_goes_on_where_it_was_cut(services: Services, database: Databas
     assert len(database.rows()) == database.count("change_log") == 1_199
 
 
+async def test_what_was_told_is_told_again_where_it_is_kept(services: Services) -> None:
+    lines = [{"video_id": f"v{n}", "description": "x"} for n in range(1_200)]
+    once = Once("tester", "key", "fingerprint")
+
+    async def told(*, cut: bool) -> bytes:
+        import_ = Import(
+            services.database, read_lines(file_of(lines), max_line=1_000),
+            Options(on_error="continue"), lambda each: f"{each.line}\n".encode(),
+            tells_again=True,
+        )  # fmt: skip
+        parts = []
+        async for part in import_.run(once):
+            parts.append(part)
+            import_.is_stopping = cut
+        return b"".join(parts)
+
+    def up_to(line: int) -> bytes:
+        return b"".join(f"{each}\n".encode() for each in range(1, line + 1))
+
+    assert await told(cut=True) == up_to(500)
+    assert await told(cut=True) == up_to(500)
+    assert await told(cut=False) == up_to(1_200)
+    assert await told(cut=False) == up_to(1_200)
+
+
 @pytest.mark.parametrize("on_error", ["stop", "continue"])
 async def test_a_quota_refuses_the_lines_that_do_not_fit(database: Database, on_error: str) -> None:
     services = make_services(database.url, quota_records=5)
