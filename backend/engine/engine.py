@@ -26,6 +26,7 @@ from .drivers.driver import (
     no_settings,
 )
 from .errors import DriverError, EngineError, user_facing
+from .inserts import Row, Table, insertion
 from .metrics import Metrics
 from .plan import JsonForm, Plan, Single, lower_plan
 from .plan.cache import PlanCache
@@ -194,6 +195,18 @@ class Engine:
             raise user_facing(error, raw=not _is_connection_trouble(error)) from error
         assert isinstance(rows, Rows)
         return rows.records
+
+    async def insert(
+        self, rows: Sequence[tuple[Table, Sequence[Row]]], transaction: str | None
+    ) -> None:
+        """All of them, or none. Raises EngineError."""
+        provider = self._connected().provider
+
+        def start(_: Any = None) -> Program:
+            return insertion(provider, rows)
+
+        plan = Plan(start, reads_only=False, atomic=True)
+        await self._run(start, plan, transaction, raw=False)
 
     async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> list[Any]:
         """Several calls as one: all take effect, or none. Their results. Raises EngineError."""
