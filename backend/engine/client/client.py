@@ -197,9 +197,11 @@ class AsyncEngine:
         except EngineError as error:
             self._package.throw(error)
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    async def fetch(
+        self, sql: str, parameters: Sequence[Any], tx_id: str | None
+    ) -> Sequence[Sequence[Any]]:
         try:
-            return await self._engine.fetch(sql, parameters)
+            return await self._engine.fetch(sql, parameters, tx_id)
         except EngineError as error:
             self._package.throw(error)
 
