@@ -17,6 +17,8 @@ from backend.commands.memories import add_owner, on_database
 from backend.core.caller import actor
 from backend.core.config import load_settings
 from backend.core.errors import ServiceError
+from backend.core.memory import give_back_freed_memory, look_for_cycles_rarely
+from backend.core.threads import take_short_turns
 from backend.engine.cli.command_error import CommandError
 from backend.records import Mode, Once
 from backend.services import Services
@@ -140,6 +142,9 @@ async def _run(
     if arguments.file != "-" and options.on_error == "continue":
         once = _once(arguments)
     import_ = Import(services.database, lines, options, _shown)
+    give_back_freed_memory()
+    look_for_cycles_rarely()
+    take_short_turns()
     async with _stopped_by_signals(import_) as interrupted, _progress(import_):
         async for errors in import_.run(once, anew=not arguments.resume):
             sys.stderr.write(errors.decode())

@@ -62,11 +62,13 @@ _LONGEST = timedelta(hours=2)
 
 
 class Given(NamedTuple):
-    """What is to be written of a video. `patch`: with the mode upsert, where there is a record."""
+    """What is to be written of a video. `patch`: with the mode upsert, where there is a record.
+    `entry`: of the search index, where it is made of `create` already."""
 
     video_id: str
     create: VideoAnalysisCreate | InvalidRequest
     patch: VideoAnalysisPatch | None = None
+    entry: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -251,6 +253,7 @@ class _Batch:
 
     async def _write_part(self, given: Sequence[Given]) -> list[Outcome]:
         """As many of them, from the first on, as have stored records that fit in memory."""
+        self._moment = now()
         ids = list(dict.fromkeys([each.video_id for each in given]))
         known = await known_versions(self._transaction, self._provider, ids)
         stored: dict[str, VideoAnalysis | NewRecord | None] = {
@@ -284,7 +287,8 @@ class _Batch:
             if isinstance(given.create, InvalidRequest):
                 raise given.create
             version = known[id_].last + 1 if id_ in known else 1
-            new = NewRecord(given.create, given.create.source or IMPORT, cuid(), version, now())
+            source = given.create.source or IMPORT
+            new = NewRecord(given.create, source, cuid(), version, self._moment, given.entry)
             self._creates.append(new)
             stored[id_] = new
             return "created"

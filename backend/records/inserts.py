@@ -108,6 +108,8 @@ class NewRecord(NamedTuple):
     id: str
     version: int
     moment: datetime
+    entry: str | None = None
+    """Of the search index; None: it is to be made."""
 
     def stored(self) -> VideoAnalysis:
         return VideoAnalysis.model_construct(
@@ -159,7 +161,7 @@ def _values(new: NewRecord, texts: _Texts) -> Row:
         created_at=new.moment,
         moment=new.moment,
         sources=orjson.dumps(sources).decode(),
-        index_entry=records.index_entry_of(new.analysis),
+        index_entry=records.index_entry_of(new.analysis) if new.entry is None else new.entry,
         note=texts.written(new.version),
     )
     row["version"] = new.version

@@ -132,7 +132,7 @@ class Reader:
             row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
             sources = row.pop("sources")
             row["people"], row["tags"], row["segments"] = [], [], []
-            row["sources"] = json.loads(sources) if sources else {}
+            row["sources"] = orjson.loads(sources) if sources else {}
         if related:
             sql = RELATED[self.provider]
             found: Any = await self.client.query_first(sql, json.dumps(list(related)))

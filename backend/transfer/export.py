@@ -1,13 +1,13 @@
 """The records that filters name, streamed: as they were at one moment, the oldest first.
 
-A page of them is in memory at a time, and the next is read when whoever asked has taken this one.
+Two pages of them are in memory at a time: the next is read while whoever asked takes this one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from backend.core.errors import RETRY_SOON, ServiceError
 from backend.records import DatabaseService, Filters, RecordJson, snapshot_of
@@ -48,8 +48,11 @@ class ExportService:
             raise TooManyExports
         self._running += 1
         try:
-            async with snapshot_of(self._reader) as records:
-                yield _written(records.pages(filters), form)
+            async with (
+                snapshot_of(self._reader) as records,
+                aclosing(records.pages(filters)) as pages,
+            ):
+                yield _written(pages, form)
         finally:
             self._running -= 1
 

@@ -19,7 +19,16 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
-from backend.records import DatabaseService, Given, Mode, Once, Outcome, Progress, Status
+from backend.records import (
+    DatabaseService,
+    Given,
+    Mode,
+    Once,
+    Outcome,
+    Progress,
+    Status,
+    index_entry_of,
+)
 from backend.transfer.errors import ImportsRunning
 from backend.transfer.reading import Line
 
@@ -32,6 +41,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
 """Members of a record that nobody gives: what was exported has them, and is imported without."""
 
+_OF_THE_SERVICE = frozenset(OF_THE_SERVICE)
 _MOST_LINES = 500
 _MOST_BYTES = 4 * 2**20
 """Of one transaction."""
@@ -123,6 +133,11 @@ class _Batch:
     """Why nothing can be read after them."""
 
     @property
+    def ends(self) -> bool:
+        """Whether none is read after it."""
+        return self.is_last or self.error is not None
+
+    @property
     def given(self) -> list[Given]:
         return [each for _, each in self.entries if isinstance(each, Given)]
 
@@ -169,6 +184,8 @@ class Import:
         """So far; whole when `run` has ended."""
         self.is_stopping = False
         """Set, it ends after the batch that is being written."""
+        self._is_left = False
+        """Nobody wants what is read."""
 
     async def run(self, once: Once | None = None, *, anew: bool = False) -> AsyncGenerator[bytes]:
         """Do it; what `shown` has made of each line, many at a time. With `once` it goes on after
@@ -187,14 +204,12 @@ class Import:
         if progress is not None and progress.outcome is not None:
             yield self._resume(progress.outcome)
         try:
-            while not self.is_stopping and not self.summary.complete:
-                batch = await asyncio.to_thread(self._read_batch)
-                written = await self._write(batch, progress)
-                self.summary.committed = True
-                yield self._told(written)
-                if batch.error is not None:
-                    raise batch.error
-                self.summary.complete = batch.is_last
+            async with aclosing(self._batches()) as batches:
+                async for batch in batches:
+                    written = await self._write(batch, progress)
+                    self.summary.committed = True
+                    yield self._told(written)
+                    self._end_of(batch)
         except ServiceError as error:
             self.summary.error = error
 
@@ -207,16 +222,14 @@ class Import:
         with SpooledTemporaryFile[bytes](_HELD_IN_MEMORY) as told:
 
             async def work(transaction: Prisma) -> bool:
-                while not self.is_stopping and not self.summary.complete:
-                    batch = await asyncio.to_thread(self._read_batch)
-                    written = await self._write(batch, None, transaction)
-                    for each in written:
-                        if stops and each.status == "failed":
-                            raise _Stopped(each)
-                    await asyncio.to_thread(told.write, self._told(written))
-                    if batch.error is not None:
-                        raise batch.error
-                    self.summary.complete = batch.is_last
+                async with aclosing(self._batches()) as batches:
+                    async for batch in batches:
+                        written = await self._write(batch, None, transaction)
+                        for each in written:
+                            if stops and each.status == "failed":
+                                raise _Stopped(each)
+                        await asyncio.to_thread(told.write, self._told(written))
+                        self._end_of(batch)
                 if progress is not None:
                     await self._database.advance(progress, _stored(self.summary), transaction)
                 self.summary.committed = self.summary.complete and not self._options.dry_run
@@ -253,10 +266,39 @@ class Import:
         self._lines = (line for line in self._lines if line.number > after)
         return told
 
+    async def _batches(self) -> AsyncGenerator[_Batch]:
+        """Until the last, or it is stopping. The next one is read while one is written."""
+        reading = self._read_soon()
+        try:
+            while not self.is_stopping:
+                batch = await asyncio.shield(reading)
+                if batch.ends:
+                    yield batch
+                    return
+                reading = self._read_soon()
+                yield batch
+        finally:
+            # Nobody closes the file while it is read.
+            self._is_left = True
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.exception()  # nobody asks for it any more
+
+    def _read_soon(self) -> asyncio.Task[_Batch]:
+        return asyncio.create_task(asyncio.to_thread(self._read_batch))
+
+    def _end_of(self, batch: _Batch) -> None:
+        """It is written. Raises what ends the import."""
+        if batch.error is not None:
+            raise batch.error
+        self.summary.complete = batch.is_last
+
     def _read_batch(self) -> _Batch:
         batch, size = _Batch(), 0
         try:
             for line in self._lines:
+                if self._is_left:
+                    return batch
                 batch.entries.append((line.number, self._given(line.values)))
                 size += line.size
                 if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
@@ -301,30 +343,41 @@ class Import:
     def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
         if isinstance(values, ServiceError):
             return _Refused(None, values)
-        values = {name: said for name, said in values.items() if name not in OF_THE_SERVICE}
-        try:
-            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
-        except ValidationError:
-            video_id = None
+        if not _OF_THE_SERVICE.isdisjoint(values):
+            values = {name: said for name, said in values.items() if name not in _OF_THE_SERVICE}
         is_upsert = self._options.mode == "upsert"
-        create: VideoAnalysisCreate | InvalidRequest
         try:
             create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
             self._database.check_length(create.description)
         except InvalidRequest as error:
-            create = error
-        if isinstance(create, InvalidRequest) and (video_id is None or not is_upsert):
-            return _Refused(video_id, create)
-        assert video_id is not None
-        if not is_upsert:
-            return Given(video_id, create)
+            return self._not_created(values, error)
+        patch = None
+        if is_upsert:
+            try:
+                patch = self._patch(values)
+            except InvalidRequest as error:
+                return _Refused(create.video_id, error)
+        return Given(create.video_id, create, patch, index_entry_of(create))
+
+    def _not_created(self, values: dict[str, Any], error: InvalidRequest) -> Given | _Refused:
+        """What makes no record may still change one."""
         try:
-            said = {name: each for name, each in values.items() if name != "video_id"}
-            patch = _valid(VideoAnalysisPatch, said)
-            self._database.check_length(patch.description)
-        except InvalidRequest as error:
+            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
+        except ValidationError:
+            return _Refused(None, error)
+        if self._options.mode != "upsert":
             return _Refused(video_id, error)
-        return Given(video_id, create, patch)
+        try:
+            return Given(video_id, error, self._patch(values))
+        except InvalidRequest as of_the_patch:
+            return _Refused(video_id, of_the_patch)
+
+    def _patch(self, values: dict[str, Any]) -> VideoAnalysisPatch:
+        """Raises InvalidRequest."""
+        said = {name: each for name, each in values.items() if name != "video_id"}
+        patch = _valid(VideoAnalysisPatch, said)
+        self._database.check_length(patch.description)
+        return patch
 
 
 def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
