@@ -12,7 +12,8 @@ errors.py       what is wrong with a file
 
 from __future__ import annotations
 
-from .backup import SUFFIXES, back_up, copy_sqlite, name_of_now, rotate, said_of
+from .archive import Manifest
+from .backup import SUFFIXES, back_up, copy_sqlite, name_of_now, read_backup, rotate, said_of
 from .errors import BackupError, ImportsRunning, ImportTooLarge, LineTooLong, Unreadable
 from .export import ExportService
 from .files import whole_file
@@ -35,6 +36,7 @@ __all__ = [
     "ImportsRunning",
     "Line",
     "LineTooLong",
+    "Manifest",
     "OnError",
     "Options",
     "Summary",
@@ -44,6 +46,7 @@ __all__ = [
     "copy_sqlite",
     "name_of_now",
     "names_of",
+    "read_backup",
     "read_lines",
     "restore",
     "rotate",

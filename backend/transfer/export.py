@@ -6,7 +6,7 @@ A page of them is in memory at a time, and the next is read when whoever asked h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from backend.core.errors import RETRY_SOON, ServiceError
@@ -39,27 +39,33 @@ class ExportService:
 
     @asynccontextmanager
     async def export(
-        self, filters: Filters, format_: ExportFormat
+        self,
+        filters: Filters,
+        format_: ExportFormat,
+        note: Callable[[int], None] = lambda _: None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The export's bytes, which can be had as long as the context lasts. Raises
-        TooManyExports, InvalidRequest."""
+        """The export's bytes, which can be had as long as the context lasts. `note` is told of how
+        many records they are, time and again. Raises TooManyExports, InvalidRequest."""
         form = FORMS[format_].make(self._guards_csv)
         if self._running == AT_ONCE:
             raise TooManyExports
         self._running += 1
         try:
             async with snapshot_of(self._reader) as records:
-                yield _written(records.pages(filters), form)
+                yield _written(records.pages(filters), form, note)
         finally:
             self._running -= 1
 
 
-async def _written(pages: AsyncIterator[Sequence[RecordJson]], form: Form) -> AsyncIterator[bytes]:
+async def _written(
+    pages: AsyncIterator[Sequence[RecordJson]], form: Form, note: Callable[[int], None]
+) -> AsyncIterator[bytes]:
     yield form.begin()
     async for page in pages:
         for part in _parts(page):
             if data := form.part(part):
                 yield data
+            note(len(part))
             await asyncio.sleep(0)
     yield form.end()
 
