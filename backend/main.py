@@ -18,6 +18,7 @@ from backend.http.steps.hosts import allowed_hosts
 from backend.limits import make_limits
 from backend.routers import (
     audit,
+    backup,
     bulk,
     context,
     export,
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.audit = services.audit
     app.state.access = services.access
     app.state.exports = services.exports
+    app.state.backups = services.backups
     app.state.followers = services.followers
     app.state.imports = ImportTurns()
     app.state.limits = make_limits(
@@ -94,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Service:
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
         video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
-        export, keys, whoami, health,
+        export, backup, keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

@@ -11,7 +11,7 @@ from backend.core.config import Settings
 from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
-from backend.transfer import ExportService
+from backend.transfer import BackupService, ExportService
 
 KEEP = Keep()
 CLOSED = AccessRules("required")
@@ -29,6 +29,7 @@ class Services:
     reads: ReadLog
     access: AccessService
     exports: ExportService
+    backups: BackupService
     followers: Followers
     """They begin when they are started."""
 
@@ -64,6 +65,7 @@ def make_services(
         ReadLog(database),
         AccessService(database, access),
         ExportService(database, guards_csv=guards_csv),
+        BackupService(url),
         Followers(
             database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
         ),

@@ -16,6 +16,7 @@ from prisma.errors import (
 )
 
 from backend.core.errors import (
+    DatabaseMoved,
     DatabaseNotReady,
     DatabaseUnavailable,
     ServiceError,
@@ -58,6 +59,9 @@ DEADLOCKS = {"40001", "40P01"}
 FULL = {"13", "53100"}
 """SQLITE_FULL, disk_full."""
 
+WRITES_REFUSED = "memory_mirror_refuses_writes"
+"""What a database says that is moved to another: see transfer/refusing.py."""
+
 CANNOT_STORE = {
     "8",  # SQLITE_READONLY
     "10",  # SQLITE_IOERR
@@ -98,6 +102,8 @@ def _translated(error: Exception) -> ServiceError | None:
     match error:
         case TableNotFoundError():
             return DatabaseNotReady()
+        case DataError() if WRITES_REFUSED in str(error.meta.get("message", "")):
+            return DatabaseMoved()
         case DataError() if error.code in AWAY or is_deadlock(error):
             return DatabaseUnavailable()
         case DataError() if error.code in OF_THE_DATABASE:

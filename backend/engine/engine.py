@@ -26,6 +26,7 @@ from .drivers.driver import (
     no_settings,
 )
 from .errors import DriverError, EngineError, user_facing
+from .inserts import Row, Table, insertion
 from .metrics import Metrics
 from .plan import JsonForm, Plan, Single, lower_plan
 from .plan.cache import PlanCache
@@ -181,19 +182,40 @@ class Engine:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    async def fetch(
+        self, sql: str, parameters: Sequence[Any], transaction: str | None
+    ) -> Sequence[Sequence[Any]]:
         """The rows of raw SQL that only reads, as the driver has them: bytes are bytes, not the
         base64 text of Prisma's JSON. Raises EngineError."""
         values = [self._raw_parameter(value) for value in parameters]
         types = tuple(kind for kind, _ in values)
         statement = self._raw_statement(sql, types, returns_rows=True, raw=False)
         args = [value for _, value in values]
+
+        def start() -> Program:
+            return (yield statement, args)
+
         try:
-            rows = await self._connected().execute(statement, args, reads_only=True)
+            if transaction is None:
+                rows = await self._connected().execute(statement, args, reads_only=True)
+            else:
+                rows = await self._transactions.run(transaction, start)
         except DriverError as error:
             raise user_facing(error, raw=not _is_connection_trouble(error)) from error
         assert isinstance(rows, Rows)
         return rows.records
+
+    async def insert(
+        self, rows: Sequence[tuple[Table, Sequence[Row]]], transaction: str | None
+    ) -> None:
+        """All of them, or none. Raises EngineError."""
+        provider = self._connected().provider
+
+        def start(_: Any = None) -> Program:
+            return insertion(provider, rows)
+
+        plan = Plan(start, reads_only=False, atomic=True)
+        await self._run(start, plan, transaction, raw=False)
 
     async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> list[Any]:
         """Several calls as one: all take effect, or none. Their results. Raises EngineError."""

@@ -13,49 +13,37 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
     Iterable,
-    Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable, InvalidRequest, ServiceError
 from backend.core.owners import OWNER, owned
-from backend.engine import cuid, now
+from backend.engine import cuid, insert, now
 from backend.models.schemas import (
     VideoAnalysis,
     VideoAnalysisCreate,
     VideoAnalysisPatch,
-    in_milliseconds,
 )
 from backend.models.sources import Source
 from backend.records import record as records
 from backend.records.errors import VideoAnalysisExists
 from backend.records.filter_sql import Conditions
 from backend.records.filters import Filters
+from backend.records.inserts import NewRecord, rows_of
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
 from backend.records.renames import PEOPLE, TAGS
-from backend.records.rows import (
-    ROWS,
-    Changes,
-    Create,
-    changed_record,
-    changes_of,
-    new_record,
-    stored_by,
-    update_record,
-)
-from backend.records.sources import sources_of_new
-from backend.records.versions import delete_those, each_of, last_versions
+from backend.records.rows import Changes, changed_record, changes_of, update_record
+from backend.records.versions import Known, delete_those, each_of, known_versions
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -71,13 +59,9 @@ _MAX_WAIT = timedelta(seconds=30)
 _TIMEOUT = timedelta(minutes=2)
 _LONGEST = timedelta(hours=2)
 """Of a transaction that holds all records of an import."""
-_MOST_ROWS = 16
-"""Of one statement. A plan for each number of rows would push out others: powers of two."""
-_MOST_RELATED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What is to be written of a video. `patch`: with the mode upsert, where there is a record."""
 
     video_id: str
@@ -85,8 +69,7 @@ class Given:
     patch: VideoAnalysisPatch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     status: Status
     error: ServiceError | None = None
 
@@ -257,62 +240,64 @@ class _Batch:
         self._mode = mode
         self._override_human = override_human
         self._reader = Reader(transaction, provider)
-        self._creates: list[Create] = []
+        self._creates: list[NewRecord] = []
         """To be inserted."""
 
     async def write(self, given: Sequence[Given]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(given):
-            rest = given[len(outcomes) :]
-            ids = list(dict.fromkeys(each.video_id for each in rest))
-            found, read = await self._reader.by_video_ids(ids)
-            stored = {id_: records.record_of(answer) for id_, answer in found.items()}
-            outcomes += await self._write_part(list(_of_videos(rest, set(ids[:read]))), stored)
+            outcomes += await self._write_part(given[len(outcomes) :])
         return outcomes
 
-    async def _write_part(
-        self, given: Sequence[Given], found: dict[str, VideoAnalysis]
-    ) -> list[Outcome]:
-        new = [each.video_id for each in given if each.video_id not in found]
-        last = await last_versions(self._transaction, self._provider, new) if new else {}
+    async def _write_part(self, given: Sequence[Given]) -> list[Outcome]:
+        """As many of them, from the first on, as have stored records that fit in memory."""
+        ids = list(dict.fromkeys([each.video_id for each in given]))
+        known = await known_versions(self._transaction, self._provider, ids)
+        stored: dict[str, VideoAnalysis | NewRecord | None] = {
+            id_: None for id_, version in known.items() if version.is_stored
+        }
+        if stored and self._mode in ("upsert", "replace"):
+            there = list(stored)
+            found, read = await self._reader.by_video_ids(there)
+            stored |= {id_: records.record_of(answer) for id_, answer in found.items()}
+            if read < len(there):
+                unread = set(there[read:])
+                given = list(takewhile(lambda each: each.video_id not in unread, given))
         outcomes = []
         for each in given:
-            read = found.get(each.video_id)
             try:
-                if read is None:
-                    found[each.video_id] = await self._create(each, last.get(each.video_id, 0) + 1)
-                    status: Status = "created"
-                elif self._mode == "create":
-                    raise VideoAnalysisExists(each.video_id)
-                elif self._mode == "skip":
-                    status = "skipped"
-                else:
-                    changed = await self._change(each, read)
-                    found[each.video_id] = changed or read
-                    status = "updated" if changed else "unchanged"
+                outcomes.append(Outcome(await self._write_one(each, stored, known)))
             except ServiceError as error:
                 outcomes.append(Outcome("failed", error))
-            else:
-                outcomes.append(Outcome(status))
         await self._insert()
         return outcomes
 
-    async def _create(self, given: Given, version: int) -> VideoAnalysis:
-        analysis = given.create
-        if isinstance(analysis, InvalidRequest):
-            raise analysis
-        moment = now()
-        source = analysis.source or IMPORT
-        create = await new_record(
-            analysis,
-            id_=cuid(),
-            version=version,
-            created_at=moment,
-            moment=moment,
-            sources=sources_of_new(analysis, source, in_milliseconds(moment)),
-        )
-        self._creates.append(create)
-        return stored_by(create)
+    async def _write_one(
+        self,
+        given: Given,
+        stored: dict[str, VideoAnalysis | NewRecord | None],
+        known: Mapping[str, Known],
+    ) -> Status:
+        """`stored`: what there is of each video by now; None: it need not be known."""
+        id_ = given.video_id
+        if id_ not in stored:
+            if isinstance(given.create, InvalidRequest):
+                raise given.create
+            version = known[id_].last + 1 if id_ in known else 1
+            new = NewRecord(given.create, given.create.source or IMPORT, cuid(), version, now())
+            self._creates.append(new)
+            stored[id_] = new
+            return "created"
+        if self._mode == "create":
+            raise VideoAnalysisExists(id_)
+        if self._mode == "skip":
+            return "skipped"
+        read = stored[id_]
+        if isinstance(read, NewRecord):
+            read = read.stored()
+        assert read is not None
+        stored[id_] = changed = await self._change(given, read) or read
+        return "unchanged" if changed is read else "updated"
 
     async def _change(self, given: Given, read: VideoAnalysis) -> VideoAnalysis | None:
         """None: it says nothing new."""
@@ -332,19 +317,10 @@ class _Batch:
         creates, self._creates = self._creates, []
         if not creates:
             return
-        made = [stored_by(create) for create in creates]
-        await self._make_names(made)
-        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for create in creates:
-            row = {name: value for name, value in create.row.items() if value is not None}
-            by_columns.setdefault(tuple(row), []).append(row)
-        for rows in by_columns.values():
-            await _create_many(self._transaction.videoanalysis, rows, _MOST_ROWS)
-        for actions, rows_of in ROWS.values():
-            related = [row for record in made for row in rows_of(record)]
-            await _create_many(actions(self._transaction), related, _MOST_RELATED)
+        await self._make_names([new.analysis for new in creates])
+        await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
 
-    async def _make_names(self, changed: Iterable[VideoAnalysis]) -> None:
+    async def _make_names(self, changed: Iterable[records.Described]) -> None:
         """The rows of tags and people that there are not yet."""
         names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
         for record in changed:
@@ -362,11 +338,6 @@ class _Batch:
                 )
 
 
-def _of_videos(given: Iterable[Given], video_ids: Collection[str]) -> Iterator[Given]:
-    """Up to the first that is of none of these."""
-    return takewhile(lambda each: each.video_id in video_ids, given)
-
-
 def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]:
     """Of the record, and where they come from."""
     if given.patch is not None:
@@ -375,10 +346,3 @@ def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]
         raise given.create
     said = {field: getattr(given.create, field) for field in records.FIELDS}
     return said, given.create.source
-
-
-async def _create_many(actions: Any, rows: Sequence[Any], most: int) -> None:
-    while rows:
-        count = min(1 << (len(rows).bit_length() - 1), most)
-        await actions.create_many(rows[:count])
-        rows = rows[count:]

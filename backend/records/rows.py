@@ -84,7 +84,16 @@ async def new_record(
         updated_at=moment,
         sources=sources,
     )
-    row = await _row(analysis, answer, created_at, moment, written(version, action))
+    row = new_row(
+        analysis,
+        id_=id_,
+        version=version,
+        created_at=created_at,
+        moment=moment,
+        sources=records.object_text(sources),
+        index_entry=await _index_entry_of(analysis),
+        note=written(version, action),
+    )
     return Create(analysis, row, answer)
 
 
@@ -153,29 +162,33 @@ async def _index_entry_of(record: records.Described) -> str:
     return await asyncio.to_thread(records.index_entry_of, record)
 
 
-async def _row(
+def new_row(
     analysis: VideoAnalysisCreate,
-    answer: records.RecordJson,
+    *,
+    id_: str,
+    version: int,
     created_at: datetime,
     moment: datetime,
+    sources: str | None,
+    index_entry: str,
     note: str,
 ) -> dict[str, Any]:
-    """Columns of a new record that is answered like this, by their names in schema.prisma."""
+    """Columns of a new record, by their names in schema.prisma. `sources` as they are stored;
+    `note`: what `written` says."""
+    said = analysis.__dict__
     return {
-        "id": answer["id"],
+        "id": id_,
         "videoId": analysis.video_id,
         "description": analysis.description,
         "createdAt": created_at,
         "updatedAt": moment,
         "hasRelations": _has_relations(analysis),
-        "searchTerms": await _index_entry_of(analysis),
+        "searchTerms": index_entry,
         "size": records.size_of(analysis),
-        "sources": records.object_text(answer["sources"]),
+        "sources": sources,
         "written": note,
-        **({"version": answer["version"]} if answer["version"] > 1 else {}),
-        **records.plain_columns(
-            {name: getattr(analysis, name) for name in analysis.model_fields_set}
-        ),
+        **({"version": version} if version > 1 else {}),
+        **records.plain_columns({name: said[name] for name in analysis.model_fields_set}),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -66,19 +66,35 @@ def each_of(query: Conditions, texts: Sequence[str]) -> str:
     return f"json_array_elements_text({array}::json)"
 
 
-async def last_versions(
+class Known(NamedTuple):
+    last: int
+    """The last version that the change log has."""
+    is_stored: bool
+    """Whether there is a record now."""
+
+
+async def known_versions(
     client: Prisma, provider: Provider, video_ids: Sequence[str]
-) -> dict[str, int]:
-    """Of those of them that the change log knows."""
+) -> dict[str, Known]:
+    """Of those of them that there are or have been."""
     query = Conditions(provider)
     given = each_of(query, video_ids)
+    # Each is looked for in the indexes, whatever PostgreSQL knows of how many rows there are: an
+    # import begins with tables that are empty, and a plan that reads them through stays.
     rows: Any = await client.query_raw(
-        "SELECT name, max(version) AS version FROM change_log AS c"
-        f" WHERE {owned('c')} AND kind = 'video' AND name IN (SELECT value FROM {given})"
-        " GROUP BY name",
+        f"""
+        SELECT * FROM (
+            SELECT value AS name,
+                (SELECT max(version) FROM change_log AS c
+                    WHERE {owned("c")} AND c.kind = 'video' AND c.name = value) AS last,
+                (SELECT version FROM video_analysis AS v
+                    WHERE {owned("v")} AND v.video_id = value) AS stored
+            FROM {given} AS given
+        ) AS known WHERE last IS NOT NULL OR stored IS NOT NULL
+        """,
         *query.args,
     )
-    return {row["name"]: int(row["version"]) for row in rows}
+    return {row["name"]: Known(int(row["last"] or 0), row["stored"] is not None) for row in rows}
 
 
 async def delete_version(

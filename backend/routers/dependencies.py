@@ -12,7 +12,7 @@ from backend.core.caller import Caller, asking
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
-from backend.transfer import ExportService
+from backend.transfer import BackupService, ExportService
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -50,6 +50,11 @@ async def _exports(request: Request) -> ExportService:
     return service
 
 
+async def _backups(request: Request) -> BackupService:
+    service: BackupService = request.app.state.backups
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -63,4 +68,5 @@ Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
 Exports = Annotated[ExportService, Depends(_exports)]
+Backups = Annotated[BackupService, Depends(_backups)]
 Asking = Annotated[Caller, Depends(_caller)]

@@ -48,12 +48,32 @@ class Manifest:
     format: int = _FORMAT
 
 
+class SentFile(io.RawIOBase):
+    """A file that is sent while it is written: nobody can go back in it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        """What was written since it was last asked for."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
 class ArchiveWriter:
     """Closed when it is left; whole if it was finished."""
 
-    def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
+    def __init__(self, file: Path | SentFile) -> None:
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
         self.tables: dict[str, TableSum] = {}
+        self.manifest: Manifest
 
     def __enter__(self) -> ArchiveWriter:
         return self
@@ -73,6 +93,7 @@ class ArchiveWriter:
         self.tables[name] = TableSum(writer.rows, writer.digest())
 
     def finish(self, manifest: Manifest) -> None:
+        self.manifest = manifest
         text = orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2)
         self._zip.writestr(_MANIFEST, text)
         self._zip.close()

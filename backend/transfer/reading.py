@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, NamedTuple, get_args
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.core.strict_json import parse_json
@@ -46,8 +45,7 @@ def names_of(text: str) -> dict[str, str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     number: int
     """From 1 on: the line in the file on which it begins; in a JSON array the element."""
     values: dict[str, Any] | ServiceError

@@ -52,6 +52,7 @@ OPERATIONS = {
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "export": ("get", "/api/export", {200}),
+    "backup": ("get", "/api/backup", {200}),
     "import_records": ("post", "/api/import", {200, 400, 409, 413, 415, 507}),
     "write_bulk": ("post", "/api/video-analysis/bulk", {200, 400, 409, 413, 415, 507}),
     "delete_video_analyses": ("delete", "/api/video-analysis/", {200, 409, 507}),
