@@ -49,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default="-", help="where to; - for the output (-)")
     parser.add_argument("--format", choices=FORMS, default="ndjson", help="of what (ndjson)")
     parser.add_argument(
+        "--with-history",
+        action="store_true",
+        help="with all changes of each record, for import --with-history (ndjson)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="answer with a summary in JSON; where the output has the records, among the errors",
@@ -59,6 +64,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.with_history and arguments.format != "ndjson":
+        raise CommandError("--with-history is for NDJSON", code=2)
     exported = _Exported(arguments.file, arguments.format)
     if arguments.file == "-":
         _export(arguments, sys.stdout.buffer, exported)
@@ -91,12 +98,16 @@ def _export(arguments: argparse.Namespace, output: BinaryIO, exported: _Exported
                 if show:
                     show(exported.records, total=total)
 
-            async with services.exports.export(filters, format_, note) as parts:
+            async with services.exports.export(
+                filters, format_, note, with_history=arguments.with_history
+            ) as parts:
                 async for part in parts:
                     exported.bytes += output.write(part)
 
     def fetch(service: RunningService) -> None:
         params = {"format": format_, **filter_params(arguments)}
+        if arguments.with_history:
+            params["with_history"] = "true"
         with (
             shown_progress("bytes", quiet=quiet) as show,
             service.stream("GET", "/api/export", params=params) as answer,

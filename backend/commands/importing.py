@@ -94,6 +94,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="replace also what a person has said",
     )
     parser.add_argument(
+        "--with-history",
+        action="store_true",
+        help="take over ids, times, versions and changes that export --with-history has written "
+        "(--mode create or skip)",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="go on after the last line that is stored of this file (--on-error continue)",
@@ -105,6 +111,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.resume and (arguments.file == "-" or arguments.on_error == "stop"):
         raise CommandError("--resume needs a file, and --on-error continue", code=2)
+    if arguments.with_history and (
+        arguments.mode not in ("create", "skip") or arguments.format not in (None, "ndjson")
+    ):
+        raise CommandError("--with-history is for NDJSON, and --mode create or skip", code=2)
     try:
         names = names_of(arguments.map)
     except ValueError as error:
@@ -150,9 +160,14 @@ async def _run(
         on_error=arguments.on_error,
         dry_run=arguments.dry_run,
         override_human=arguments.override is not None,
+        with_history=arguments.with_history,
     )
     lines = read_lines(
-        file, max_line=load_settings().max_body_bytes, format=arguments.format, names=names
+        file,
+        max_line=load_settings().max_body_bytes,
+        format="ndjson" if arguments.with_history else arguments.format,
+        names=names,
+        with_history=arguments.with_history,
     )
     once = None
     if arguments.file != "-" and options.on_error == "continue":
@@ -182,7 +197,15 @@ def fingerprint_of(arguments: argparse.Namespace) -> str:
     path = Path(arguments.file)
     with path.open("rb") as file:
         start = sha256(file.read(_FINGERPRINT_BYTES)).hexdigest()
-    said = (arguments.mode, arguments.map, arguments.format, path.stat().st_size, start)
+    said: tuple[Any, ...] = (
+        arguments.mode,
+        arguments.map,
+        arguments.format,
+        path.stat().st_size,
+        start,
+    )
+    if arguments.with_history:
+        said = (*said, "with history")  # what others are compared by stays as it was
     return sha256(repr(said).encode()).hexdigest()
 
 

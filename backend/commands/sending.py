@@ -98,6 +98,7 @@ def _params(arguments: argparse.Namespace) -> dict[str, str]:
         "map": arguments.map or None,
         "format": arguments.format,
         "override": arguments.override,
+        "with_history": "true" if arguments.with_history else None,
     }
     return {name: value for name, value in params.items() if value is not None}
 

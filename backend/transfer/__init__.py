@@ -1,6 +1,7 @@
 """Files of many records, read and written.
 
 importing.py    lines become records
+validation.py   what is given for a record, checked; pasts.py: with its history
 reading.py      a file's lines: NDJSON, a JSON array, CSV; packing.py: its bytes, unpacked
 export.py       the records that filters name, streamed
 forms.py        how an export writes them; csv_form.py, parquet_form.py: as these

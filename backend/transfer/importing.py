@@ -13,24 +13,22 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
 from backend.records import DatabaseService, Given, Mode, Once, Outcome, Progress, Status
 from backend.transfer.errors import ImportsRunning
+from backend.transfer.pasts import past_of
 from backend.transfer.reading import Line
+from backend.transfer.validation import OF_THE_SERVICE, valid
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 OnError = Literal["stop", "continue"]
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
-"""Members of a record that nobody gives: what was exported has them, and is imported without."""
 
 _MOST_LINES = 500
 _MOST_BYTES = 4 * 2**20
@@ -64,6 +62,14 @@ class Options:
     on_error: OnError = "stop"
     dry_run: bool = False
     override_human: bool = False
+    with_history: bool = False
+    """Ids, times, versions and changes are taken over with the records."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest."""
+        if self.with_history and self.mode not in ("create", "skip"):
+            reason = "A history is taken over only of a video that has no record: create, or skip"
+            raise InvalidRequest([FieldError(("query", "mode"), reason, "with_history")])
 
 
 class Written(NamedTuple):
@@ -257,7 +263,7 @@ class Import:
         batch, size = _Batch(), 0
         try:
             for line in self._lines:
-                batch.entries.append((line.number, self._given(line.values)))
+                batch.entries.append((line.number, self._given(line)))
                 size += line.size
                 if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
                     return batch
@@ -298,18 +304,22 @@ class Import:
             self._kept.append(told)
         return told
 
-    def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
+    def _given(self, line: Line) -> Given | _Refused:
+        values = line.values
         if isinstance(values, ServiceError):
             return _Refused(None, values)
+        if self._options.with_history:
+            try:
+                past = past_of(values, line.changes)
+            except InvalidRequest as error:
+                return _Refused(_video_id(values), error)
+            return Given(past.analysis.video_id, past.analysis, past=past)
+        video_id = _video_id(values)
         values = {name: said for name, said in values.items() if name not in OF_THE_SERVICE}
-        try:
-            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
-        except ValidationError:
-            video_id = None
         is_upsert = self._options.mode == "upsert"
         create: VideoAnalysisCreate | InvalidRequest
         try:
-            create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
+            create = valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
             self._database.check_length(create.description)
         except InvalidRequest as error:
             create = error
@@ -320,22 +330,19 @@ class Import:
             return Given(video_id, create)
         try:
             said = {name: each for name, each in values.items() if name != "video_id"}
-            patch = _valid(VideoAnalysisPatch, said)
+            patch = valid(VideoAnalysisPatch, said)
             self._database.check_length(patch.description)
         except InvalidRequest as error:
             return _Refused(video_id, error)
         return Given(video_id, create, patch)
 
 
-def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
-    """Raises InvalidRequest, as the endpoint for one record does."""
+def _video_id(values: Mapping[str, Any]) -> str | None:
+    """None: it is none."""
     try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest(
-            [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
-        ) from error
+        return _VIDEO_ID.validate_python(values.get("video_id"))
+    except ValidationError:
+        return None
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
