@@ -3,7 +3,6 @@
 service.py        HistoryService: the versions of each record, read and brought back
 audit.py          AuditService: the change log, filtered and exported
 change_log.py     rows of the change log, in their order
-images.py         a version of a record, of what the log keeps of it
 diff.py           what differs between two versions
 digests.py        the digest of each row
 seals.py          a hash chain over the rows; verification.py: whether it still agrees

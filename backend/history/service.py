@@ -10,7 +10,6 @@ from backend.core.threads import in_thread
 from backend.history import change_log
 from backend.history.change_log import VIDEO, Position, Row
 from backend.history.diff import changed_fields
-from backend.history.images import record_of_image, time_of
 from backend.records import (
     Conditions,
     DatabaseService,
@@ -19,6 +18,8 @@ from backend.records import (
     VersionNotFound,
     VideoAnalysisNotFound,
     record_of,
+    record_of_image,
+    time_of,
 )
 
 _LOOKED_AT_ONCE = 1_000

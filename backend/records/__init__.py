@@ -7,6 +7,8 @@ bulk.py         many records by one transaction
 rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on
+images.py       a version of a record, of what the change log keeps of it
+past.py         a record with all its changes: read, and taken over from elsewhere
 snapshot.py     all records of one moment, page by page
 filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
@@ -24,8 +26,10 @@ from .bulk import Given, Mode, Outcome, Status
 from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
+from .images import image_of_record, record_of_image, time_of
 from .listing import Order
 from .once import Once, Progress
+from .past import Past, PastChange
 from .reader import Reader
 from .record import (
     COLUMNS,
@@ -39,7 +43,7 @@ from .record import (
 )
 from .renames import PEOPLE, TAGS, Kind
 from .service import DatabaseService
-from .snapshot import snapshot_of
+from .snapshot import Snapshot, snapshot_of
 from .versions import Expected
 
 __all__ = [
@@ -61,14 +65,20 @@ __all__ = [
     "Once",
     "Order",
     "Outcome",
+    "Past",
+    "PastChange",
     "Progress",
     "Reader",
     "RecordJson",
+    "Snapshot",
     "Status",
     "VersionNotFound",
     "VideoAnalysisNotFound",
+    "image_of_record",
     "index_entry_of",
     "record_of",
+    "record_of_image",
     "snapshot_of",
     "stored_record_json",
+    "time_of",
 ]

@@ -35,10 +35,11 @@ from backend.models.schemas import (
 )
 from backend.models.sources import Source
 from backend.records import record as records
-from backend.records.errors import VideoAnalysisExists
+from backend.records.errors import VersionsExist, VideoAnalysisExists
 from backend.records.filter_sql import Conditions
 from backend.records.filters import Filters
 from backend.records.inserts import NewRecord, rows_of
+from backend.records.past import Past, take_over
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
 from backend.records.renames import PEOPLE, TAGS
@@ -69,6 +70,8 @@ class Given(NamedTuple):
     create: VideoAnalysisCreate | InvalidRequest
     patch: VideoAnalysisPatch | None = None
     entry: str | None = None
+    past: Past | None = None
+    """To be taken over with the record."""
 
 
 class Outcome(NamedTuple):
@@ -286,6 +289,12 @@ class _Batch:
         if id_ not in stored:
             if isinstance(given.create, InvalidRequest):
                 raise given.create
+            if given.past is not None:
+                if id_ in known:
+                    raise VersionsExist(id_)
+                await self._take_over(given.past)
+                stored[id_] = None
+                return "created"
             version = known[id_].last + 1 if id_ in known else 1
             source = given.create.source or IMPORT
             new = NewRecord(given.create, source, cuid(), version, self._moment, given.entry)
@@ -302,6 +311,11 @@ class _Batch:
         assert read is not None
         stored[id_] = changed = await self._change(given, read) or read
         return "unchanged" if changed is read else "updated"
+
+    async def _take_over(self, past: Past) -> None:
+        await self._insert()
+        await self._make_names([past.analysis])
+        await take_over(self._transaction, self._provider, past)
 
     async def _change(self, given: Given, read: VideoAnalysis) -> VideoAnalysis | None:
         """None: it says nothing new."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from prisma.errors import PrismaError
 from backend.core.database import translated_errors
 from backend.records.filters import Filters
 from backend.records.listing import page
+from backend.records.past import with_changes
 from backend.records.reader import Reader
 from backend.records.record import RecordJson
 
@@ -48,6 +49,10 @@ class Snapshot:
             await asyncio.wait([reading])
             if not reading.cancelled():
                 reading.exception()  # nobody asks for it any more
+
+    def with_changes(self, records: Sequence[RecordJson]) -> AsyncIterator[list[dict[str, Any]]]:
+        """Of each record its changes, and then the record."""
+        return with_changes(self._reader.client, self._reader.provider, records)
 
     @translated_errors
     async def _page(

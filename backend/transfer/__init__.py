@@ -1,6 +1,7 @@
 """Files of many records, read and written.
 
 importing.py    lines become records
+validation.py   what is given for a record, checked; pasts.py: with its history
 reading.py      a file's lines: NDJSON, a JSON array, CSV; packing.py: its bytes, unpacked
 export.py       the records that filters name, streamed
 forms.py        how an export writes them; csv_form.py, parquet_form.py: as these
@@ -14,7 +15,17 @@ errors.py       what is wrong with a file
 
 from __future__ import annotations
 
-from .backup import SUFFIXES, BackupService, back_up, copy_sqlite, name_of_now, rotate, said_of
+from .archive import Manifest
+from .backup import (
+    SUFFIXES,
+    BackupService,
+    back_up,
+    copy_sqlite,
+    name_of_now,
+    read_backup,
+    rotate,
+    said_of,
+)
 from .errors import BackupError, ImportsRunning, ImportTooLarge, LineTooLong, Unreadable
 from .export import ExportService
 from .files import whole_file
@@ -38,6 +49,7 @@ __all__ = [
     "ImportsRunning",
     "Line",
     "LineTooLong",
+    "Manifest",
     "OnError",
     "Options",
     "Summary",
@@ -47,6 +59,7 @@ __all__ = [
     "copy_sqlite",
     "name_of_now",
     "names_of",
+    "read_backup",
     "read_lines",
     "restore",
     "rotate",

@@ -49,9 +49,17 @@ async def back_up(url: str, path: Path, *, verify: bool) -> Manifest:
         async with whole_database(url) as database:
             manifest = await _write(database, part)
         if verify:
-            with closing(ArchiveReader(part)) as archive:
-                archive.verify()
+            read_backup(part, verify=True)
     return manifest
+
+
+def read_backup(path: Path, *, verify: bool) -> Manifest:
+    """What a portable backup says of itself. `verify`: all of it is compared with that. Raises
+    BackupError."""
+    with closing(ArchiveReader(path)) as archive:
+        if verify:
+            archive.verify()
+        return archive.manifest
 
 
 def copy_sqlite(source: Path, path: Path, *, verify: bool) -> None:

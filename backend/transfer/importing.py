@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
@@ -30,16 +30,14 @@ from backend.records import (
     index_entry_of,
 )
 from backend.transfer.errors import ImportsRunning
+from backend.transfer.pasts import past_of
 from backend.transfer.reading import Line
+from backend.transfer.validation import OF_THE_SERVICE, valid
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 OnError = Literal["stop", "continue"]
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
-"""Members of a record that nobody gives: what was exported has them, and is imported without."""
 
 _OF_THE_SERVICE = frozenset(OF_THE_SERVICE)
 _MOST_LINES = 500
@@ -74,6 +72,14 @@ class Options:
     on_error: OnError = "stop"
     dry_run: bool = False
     override_human: bool = False
+    with_history: bool = False
+    """Ids, times, versions and changes are taken over with the records."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest."""
+        if self.with_history and self.mode not in ("create", "skip"):
+            reason = "A history is taken over only of a video that has no record: create, or skip"
+            raise InvalidRequest([FieldError(("query", "mode"), reason, "with_history")])
 
 
 class Written(NamedTuple):
@@ -299,7 +305,7 @@ class Import:
             for line in self._lines:
                 if self._is_left:
                     return batch
-                batch.entries.append((line.number, self._given(line.values)))
+                batch.entries.append((line.number, self._given(line)))
                 size += line.size
                 if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
                     return batch
@@ -340,14 +346,21 @@ class Import:
             self._kept.append(told)
         return told
 
-    def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
+    def _given(self, line: Line) -> Given | _Refused:
+        values = line.values
         if isinstance(values, ServiceError):
             return _Refused(None, values)
+        if self._options.with_history:
+            try:
+                past = past_of(values, line.changes)
+            except InvalidRequest as error:
+                return _Refused(_video_id(values), error)
+            return Given(past.analysis.video_id, past.analysis, past=past)
         if not _OF_THE_SERVICE.isdisjoint(values):
             values = {name: said for name, said in values.items() if name not in _OF_THE_SERVICE}
         is_upsert = self._options.mode == "upsert"
         try:
-            create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
+            create = valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
             self._database.check_length(create.description)
         except InvalidRequest as error:
             return self._not_created(values, error)
@@ -361,11 +374,8 @@ class Import:
 
     def _not_created(self, values: dict[str, Any], error: InvalidRequest) -> Given | _Refused:
         """What makes no record may still change one."""
-        try:
-            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
-        except ValidationError:
-            return _Refused(None, error)
-        if self._options.mode != "upsert":
+        video_id = _video_id(values)
+        if video_id is None or self._options.mode != "upsert":
             return _Refused(video_id, error)
         try:
             return Given(video_id, error, self._patch(values))
@@ -375,20 +385,17 @@ class Import:
     def _patch(self, values: dict[str, Any]) -> VideoAnalysisPatch:
         """Raises InvalidRequest."""
         said = {name: each for name, each in values.items() if name != "video_id"}
-        patch = _valid(VideoAnalysisPatch, said)
+        patch = valid(VideoAnalysisPatch, said)
         self._database.check_length(patch.description)
         return patch
 
 
-def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
-    """Raises InvalidRequest, as the endpoint for one record does."""
+def _video_id(values: Mapping[str, Any]) -> str | None:
+    """None: it is none."""
     try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest(
-            [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
-        ) from error
+        return _VIDEO_ID.validate_python(values.get("video_id"))
+    except ValidationError:
+        return None
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

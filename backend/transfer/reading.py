@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Any, Literal, NamedTuple, get_args
 
@@ -16,12 +16,16 @@ from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.core.strict_json import parse_json
 from backend.transfer.csv_form import unguarded
 from backend.transfer.errors import LineTooLong, Unreadable
+from backend.transfer.forms import CHANGE_OF
 from backend.transfer.packing import unpacked
 
 Format = Literal["ndjson", "json", "csv"]
 _TRAILER = {"trailer"}
 """Of the last line of an export as NDJSON, which is no record."""
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+MOST_HISTORY = 32 * 2**20
+"""Bytes of the changes of one record, which are held until the record comes."""
 
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -51,6 +55,8 @@ class Line(NamedTuple):
     values: dict[str, Any] | ServiceError
     size: int
     """About how many bytes it has."""
+    changes: Sequence[dict[str, Any]] = ()
+    """Of the record, where its history is read: those whose lines come before it."""
 
 
 def read_lines(
@@ -60,9 +66,11 @@ def read_lines(
     max_bytes: int | None = None,
     format: Format | None = None,  # noqa: A002 - its name in the interface
     names: Mapping[str, str] | None = None,
+    with_history: bool = False,
 ) -> Iterator[Line]:
     """`format` None: it is looked for. `names`: what columns, or members of objects, are called
-    here, by their names in the file. Raises ImportTooLarge and Unreadable, which end it."""
+    here, by their names in the file. `with_history`: a record's changes are read with it, or else
+    left out. Raises ImportTooLarge and Unreadable, which end it."""
     blocks = unpacked(file, max_bytes=max_bytes)
     first = next(blocks, b"").removeprefix(_BOM)
     if first.startswith(_UTF_16):
@@ -79,8 +87,33 @@ def read_lines(
             texts = (
                 each for each in _text_lines(blocks, max_line) if each[1] is None or each[1].strip()
             )
-            lines = _read_json(texts, max_line, names or {})
+            lines = _with_changes(_read_json(texts, max_line, names or {}), kept=with_history)
     return lines
+
+
+def _with_changes(lines: Iterator[Line], *, kept: bool) -> Iterator[Line]:
+    """Lines of changes go with the record that they lead up to, or are left out."""
+    changes: list[dict[str, Any]] = []
+    size, is_broken = 0, False
+    for line in lines:
+        values = line.values
+        if isinstance(values, ServiceError):
+            is_broken = True
+            changes = []
+        elif CHANGE_OF in values:
+            size += line.size
+            if kept and size <= MOST_HISTORY:
+                changes.append(values)
+            continue
+        elif kept and size > MOST_HISTORY:
+            values = LineTooLong(MOST_HISTORY)
+        elif kept and is_broken and (not changes or changes[0].get("version") != 1):
+            reason = "A line before it, maybe of its history, could not be read"
+            values = InvalidRequest([FieldError(("body",), reason, "history")])
+        yield Line(line.number, values, line.size + (size if kept else 0), changes)
+        if not isinstance(line.values, ServiceError):
+            is_broken = False
+        changes, size = [], 0
 
 
 def _format_of(first: bytes) -> Format:

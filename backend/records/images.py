@@ -11,7 +11,7 @@ import orjson
 
 from backend.models.metadata import SCALARS
 from backend.models.schemas import in_milliseconds
-from backend.records import COLUMNS, RecordJson
+from backend.records.record import COLUMNS, RecordJson, object_text
 
 
 def record_of_image(video_id: str, version: int, image: str) -> RecordJson:
@@ -37,6 +37,27 @@ def record_of_image(video_id: str, version: int, image: str) -> RecordJson:
         ],
         "sources": json.loads(sources) if sources else {},
     }
+
+
+def image_of_record(record: RecordJson) -> str:
+    """An image of which record_of_image makes this record again."""
+    duration = record["duration"]
+    image = {
+        "id": record["id"],
+        "description": record["description"],
+        "createdAt": record["created_at"],
+        "updatedAt": record["updated_at"],
+        **{COLUMNS[name]: record[name] for name in SCALARS},
+        "duration": None if duration is None else repr(duration),
+        "extra": object_text(record["extra"]),
+        "sources": object_text(record["sources"]),
+        "tags": record["tags"],
+        "people": record["people"],
+        "segments": [
+            [repr(part["start"]), repr(part["end"]), part["text"]] for part in record["segments"]
+        ],
+    }
+    return orjson.dumps(image).decode()
 
 
 def time_of(value: str | datetime) -> str:
