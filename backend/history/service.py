@@ -10,7 +10,8 @@ from backend.core.threads import in_thread
 from backend.history import change_log
 from backend.history.change_log import VIDEO, Position, Row
 from backend.history.diff import changed_fields
-from backend.history.images import record_of_image, time_of
+from backend.history.images import record_of_image
+from backend.models.schemas import time_of
 from backend.records import (
     Conditions,
     DatabaseService,
