@@ -3,6 +3,7 @@
 service.py      DatabaseService, which the endpoints and commands call
 reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
+descriptions.py new descriptions by one statement, mostly without reading before
 bulk.py         many records by one transaction
 rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows
@@ -26,7 +27,7 @@ from .bulk import Given, Mode, Outcome, Status
 from .errors import VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
-from .images import image_of_record, record_of_image, time_of
+from .images import image_of_record, record_of_image
 from .listing import Order
 from .once import Once, Progress
 from .past import Past, PastChange
@@ -80,5 +81,4 @@ __all__ = [
     "record_of_image",
     "snapshot_of",
     "stored_record_json",
-    "time_of",
 ]

@@ -4,13 +4,12 @@ schema.prisma, which the database's triggers write (see the migration `change_lo
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from backend.models.metadata import SCALARS
-from backend.models.schemas import in_milliseconds
+from backend.models.schemas import time_of
 from backend.records.record import COLUMNS, RecordJson, object_text
 
 
@@ -58,9 +57,3 @@ def image_of_record(record: RecordJson) -> str:
         ],
     }
     return orjson.dumps(image).decode()
-
-
-def time_of(value: str | datetime) -> str:
-    """As answers have it, of what the database has."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return in_milliseconds(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))

@@ -20,10 +20,10 @@ from backend.core.caller import actor
 from backend.core.logs import request_id
 from backend.core.owners import OWNER, owned
 from backend.engine import Provider, now
-from backend.models.schemas import VideoAnalysisCreate
+from backend.models.schemas import VideoAnalysisCreate, time_of
 from backend.records.errors import IdTaken
 from backend.records.filter_sql import Conditions
-from backend.records.images import record_of_image, time_of
+from backend.records.images import record_of_image
 from backend.records.record import RecordJson
 from backend.records.rows import insert_record, new_record
 from backend.records.sources import Sources

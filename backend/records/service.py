@@ -99,11 +99,11 @@ class DatabaseService(Database):
         *,
         expected: Expected | None = None,
         override_human: bool = False,
-    ) -> VideoAnalysis:
+    ) -> records.RecordJson:
         self.check_length(update.description)
-        return await self._writer.change(
+        return await self._writer.describe(
             video_id,
-            lambda _: {"description": update.description},
+            update.description,
             expected=expected,
             source=update.source,
             override_human=override_human,
@@ -132,17 +132,22 @@ class DatabaseService(Database):
         *,
         expected: Expected | None = None,
         override_human: bool = False,
-    ) -> VideoAnalysis:
+    ) -> records.RecordJson:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
+        if patch.description is not None and patch.model_fields_set <= {"description", "source"}:
+            update = VideoAnalysisUpdate.model_construct(**patch.__dict__)
+            return await self.update_video_analysis(
+                video_id, update, expected=expected, override_human=override_human
+            )
         self.check_length(patch.description)
-
-        return await self._writer.change(
+        changed = await self._writer.change(
             video_id,
             lambda record: changes_of(patch, record),
             expected=expected,
             source=patch.source,
             override_human=override_human,
         )
+        return records.stored_record_json(changed)
 
     @translated_errors
     async def delete_video_analysis(

@@ -28,6 +28,13 @@ class Expected:
 
     versions: frozenset[int] | None
 
+    @property
+    def only(self) -> int | None:
+        """The one that it is, 0 for any; None: one of several, or none that there can be."""
+        if self.versions is None:
+            return 0
+        return next(iter(self.versions)) if len(self.versions) == 1 else None
+
     def allows(self, version: int) -> bool:
         return self.versions is None or version in self.versions
 
@@ -35,7 +42,12 @@ class Expected:
 def written(version: int, action: str | None = None) -> str:
     """What the change log is told of who writes this version. Without `action` it names the kind
     of statement: create, update or delete."""
-    return orjson.dumps([version, action, actor.get(), request_id.get()]).decode()
+    return f"[{version}{written_by(action)}"
+
+
+def written_by(action: str | None = None) -> str:
+    """`written`, from behind the version on."""
+    return f",{orjson.dumps([action, actor.get(), request_id.get()]).decode()[1:]}"
 
 
 def written_in_sql(query: Conditions, action: str) -> str:

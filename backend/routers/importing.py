@@ -190,7 +190,7 @@ async def import_records(
             options,
             lambda written: _shown(written, path),
         )
-        parts = import_.run(asked_once(request, body.digest))
+        parts = import_.run(asked_once(request, lambda: body.digest))
         closing.push_async_callback(parts.aclose)
         first = await anext(parts, b"")
         if import_.summary.error is not None and not import_.summary.lines:

@@ -211,6 +211,14 @@ class AsyncEngine:
         except EngineError as error:
             self._package.throw(error)
 
+    async def fetch_written(
+        self, sql: str, parameters: Sequence[Sequence[Any]]
+    ) -> Sequence[Sequence[Sequence[Any]]]:
+        try:
+            return await self._engine.fetch_written(sql, parameters)
+        except EngineError as error:
+            self._package.throw(error)
+
     async def batch(self, calls: list[dict[str, Any]], tx_id: str | None) -> list[Any]:
         try:
             return await self._engine.batch(calls, tx_id)

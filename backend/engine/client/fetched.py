@@ -15,3 +15,11 @@ async def fetch(client: Any, sql: str, *parameters: Any) -> Sequence[Sequence[An
     `query_raw`."""
     found: Sequence[Sequence[Any]] = await client._engine.fetch(sql, parameters, client._tx_id)
     return found
+
+
+async def fetch_written(
+    client: Any, sql: str, parameters: Sequence[Sequence[Any]]
+) -> Sequence[Sequence[Sequence[Any]]]:
+    """The same of `sql` that writes, for each of these parameters: all take effect, or none."""
+    found: Sequence[Sequence[Sequence[Any]]] = await client._engine.fetch_written(sql, parameters)
+    return found
