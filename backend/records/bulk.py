@@ -28,7 +28,7 @@ from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationEr
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable, InvalidRequest, ServiceError
-from backend.core.owners import OWNER, owned
+from backend.core.owners import owned
 from backend.engine import cuid, now
 from backend.models.schemas import (
     VideoAnalysis,
@@ -41,21 +41,28 @@ from backend.records import record as records
 from backend.records.errors import VideoAnalysisExists
 from backend.records.filter_sql import Conditions
 from backend.records.filters import Filters
+from backend.records.merging import merge
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
-from backend.records.renames import PEOPLE, TAGS
 from backend.records.rows import (
     ROWS,
     Changes,
     Create,
     changed_record,
     changes_of,
+    make_names,
     new_record,
     stored_by,
     update_record,
 )
 from backend.records.sources import sources_of_new
-from backend.records.versions import delete_those, each_of, last_versions
+from backend.records.versions import (
+    ChangedMeanwhile,
+    Expected,
+    delete_those,
+    last_versions,
+    those_videos,
+)
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -95,10 +102,6 @@ Committing = Callable[["Prisma", Sequence[Outcome]], Awaitable[None]]
 """Joins a transaction at its end: what became of those that are given, so far."""
 
 
-class _ChangedMeanwhile(Exception):
-    """Another has changed a record that was read."""
-
-
 class BulkWriter:
     """Writes what `reader` reads. `on_write` is called after each transaction."""
 
@@ -131,7 +134,7 @@ class BulkWriter:
                     outcomes = [*done, *await batch.write(chosen)]
                     if committing is not None:
                         await committing(transaction, outcomes)
-            except (_ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
                 pass
             except DataError as error:
                 if (refusal := await self._quotas.refusal(error)) is not None:
@@ -171,12 +174,10 @@ class BulkWriter:
 
     async def delete(self, video_ids: Sequence[str]) -> set[str]:
         """Those of them that there were."""
+        found: set[str] = set()
 
         def narrow(query: Conditions) -> None:
-            given = each_of(query, video_ids)
-            query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
-
-        found: set[str] = set()
+            those_videos(query, video_ids)
 
         async def work(transaction: Prisma) -> bool:
             query = Conditions(self._provider)
@@ -208,15 +209,39 @@ class BulkWriter:
         await self._until_done(work)
         return deleted
 
+    async def merge(
+        self,
+        keep: str,
+        others: Sequence[str],
+        expected: Expected | None,
+        storing: Callable[[Prisma, VideoAnalysis], Awaitable[None]],
+    ) -> VideoAnalysis:
+        """See merging.py. `storing` joins the transaction at its end."""
+        merged: list[VideoAnalysis] = []
+
+        async def work(transaction: Prisma) -> bool:
+            merged[:] = [await merge(transaction, self._provider, keep, others, expected)]
+            await storing(transaction, merged[0])
+            return True
+
+        await self._until_done(work)
+        return merged[0]
+
     async def _until_done(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 await self.in_one_transaction(work)
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+                pass
             except DataError as error:
-                if not is_deadlock(error) or attempt == _ATTEMPTS - 1:
+                if (refusal := await self._quotas.refusal(error)) is not None:
+                    raise refusal from error
+                if not is_deadlock(error):
                     raise
             else:
                 return
+            await asyncio.sleep(random.uniform(0, 0.01) * min(attempt, 10))
+        raise DatabaseUnavailable("Too many others change these videos. Try again shortly.")
 
     @asynccontextmanager
     async def _unit(self, within: Prisma | None) -> AsyncIterator[Prisma]:
@@ -227,7 +252,7 @@ class BulkWriter:
         await within.execute_raw("SAVEPOINT bulk")
         try:
             yield within
-        except (DataError, _ChangedMeanwhile):
+        except (DataError, ChangedMeanwhile):
             await within.execute_raw("ROLLBACK TO SAVEPOINT bulk")
             raise
         await within.execute_raw("RELEASE SAVEPOINT bulk")
@@ -239,7 +264,7 @@ class _Undone(Exception):
 
 class _Batch:
     """The part of a transaction that writes some records. Raises what the client raises, and
-    _ChangedMeanwhile."""
+    ChangedMeanwhile."""
 
     def __init__(
         self, transaction: Prisma, provider: Any, mode: Mode, override_human: bool
@@ -315,9 +340,9 @@ class _Batch:
             read, changes, source or IMPORT, override_human=self._override_human
         )
         await self._insert()  # it may be one of them
-        await self._make_names([update.record])
+        await make_names(self._transaction, self._provider, [update.record])
         if not await update_record(self._transaction, update):
-            raise _ChangedMeanwhile
+            raise ChangedMeanwhile
         return update.record
 
     async def _insert(self) -> None:
@@ -325,7 +350,7 @@ class _Batch:
         if not creates:
             return
         made = [stored_by(create) for create in creates]
-        await self._make_names(made)
+        await make_names(self._transaction, self._provider, made)
         by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for create in creates:
             row = {name: value for name, value in create.row.items() if value is not None}
@@ -335,23 +360,6 @@ class _Batch:
         for actions, rows_of in ROWS.values():
             related = [row for record in made for row in rows_of(record)]
             await _create_many(actions(self._transaction), related, _MOST_RELATED)
-
-    async def _make_names(self, changed: Iterable[VideoAnalysis]) -> None:
-        """The rows of tags and people that there are not yet."""
-        names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
-        for record in changed:
-            names[TAGS.names].update(record.tags)
-            names[PEOPLE.names].update(record.people)
-        for table, given in names.items():
-            if given:
-                query = Conditions(self._provider)
-                # In one order, so that two transactions do not wait for each other.
-                each = each_of(query, sorted(given))
-                await self._transaction.execute_raw(
-                    f"INSERT INTO {table} (owner, name) SELECT {OWNER}, value FROM {each}"
-                    " WHERE true ON CONFLICT DO NOTHING",
-                    *query.args,
-                )
 
 
 def _of_videos(given: Iterable[Given], video_ids: Collection[str]) -> Iterator[Given]:

@@ -108,12 +108,19 @@ TERMS = _Terms()
 def terms(text: str) -> list[str]:
     if not text.isascii():
         return [term for word in words(text) if (term := term_of(word.folded)) is not None]
-    # The same, without the positions.
+    return list(filter(None, map(TERMS.__getitem__, _ascii_words(text))))
+
+
+def words_of(text: str) -> list[str]:
+    """In their order; whole, and with their accents. Those of a text in ASCII are in lower case."""
+    return _ascii_words(text) if text.isascii() else _word_pattern().findall(text)
+
+
+def _ascii_words(text: str) -> list[str]:
+    """In lower case. As words(), without the positions."""
     if "'" in text:
-        found = ASCII_WORD.findall(text.lower())
-    else:  # a third of the time
-        found = text.encode().translate(_ASCII_WORDS).decode().split()
-    return list(filter(None, map(TERMS.__getitem__, found)))
+        return ASCII_WORD.findall(text.lower())
+    return text.encode().translate(_ASCII_WORDS).decode().split()  # a third of the time
 
 
 def stem(folded: str) -> str:
