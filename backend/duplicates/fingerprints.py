@@ -1,12 +1,12 @@
 """What a text says, in a form that is compared with others' without reading it again.
 
-A text is a set of shingles: each run of three words, case aside. The similarity of two texts is
-that of their sets (Jaccard): how many they have in common, of all that either has. Texts that are
-likely to be similar are found by MinHash (Broder 1997): the smallest values of a set under some
-permutations, a few of which make a band. Two texts of similarity s have a band in common with the
-probability 1 - (1 - s^5)^16: 0.998 at 0.8, 0.95 at 0.7, 0.04 at 0.3. Whether they are similar is
-then told by the sets themselves, of which the 1,024 smallest hashes are kept: up to so many
-shingles exactly, beyond by an estimate with a standard error of 0.015 at most.
+A text is a set of shingles: each run of three words, case and accents aside. The similarity of two
+texts is that of their sets (Jaccard): how many they have in common, of all that either has. Texts
+that are likely to be similar are found by MinHash (Broder 1997): the smallest values of a set under
+some permutations, a few of which make a band. Two texts of similarity s have a band in common with
+the probability 1 - (1 - s^5)^16: 0.998 at 0.8, 0.95 at 0.7, 0.04 at 0.3. Whether they are similar
+is then told by the sets themselves, of which the 1,024 smallest hashes are kept: up to so many
+shingles exactly, beyond by an estimate with a standard error of 0.016 at most.
 
 What is stored is compared with what later processes and releases make. Whoever changes what is
 made of a text gives ALGORITHM another number, and indexes are made anew.
@@ -14,7 +14,6 @@ made of a text gives ALGORITHM another number, and indexes are made anew.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -51,6 +50,8 @@ _MULTIPLIERS = _constants("multiply", _BANDS * _ROWS) | np.uint64(1)
 _SUMMANDS = _constants("add", _BANDS * _ROWS)
 _OF_WORD = _constants("word", _SHINGLE) | np.uint64(1)
 _OF_ROW = _constants("row", _ROWS) | np.uint64(1)
+_OF_MIX = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], np.uint64)
+_SHIFT = np.uint64(33)
 _OF_BAND = _constants("band", _BANDS)
 
 
@@ -71,8 +72,6 @@ def unpacked(data: bytes) -> Fingerprint:
 
 def normalised(text: str) -> str:
     """The same for texts that differ in case and white space alone."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
     return " ".join(text.casefold().split())
 
 
@@ -88,7 +87,7 @@ def fingerprint(text: str) -> Fingerprint:
     for start in range(0, len(shingles), _AT_ONCE):
         part = shingles[start : start + _AT_ONCE, None]
         np.minimum(lowest, (part * _MULTIPLIERS + _SUMMANDS).min(axis=0), out=lowest)
-    bands = _mixed((lowest.reshape(_BANDS, _ROWS) * _OF_ROW).sum(axis=1) + _OF_BAND)
+    bands = (lowest.reshape(_BANDS, _ROWS) * _OF_ROW).sum(axis=1) + _OF_BAND
     sketch = np.unique((shingles >> np.uint64(32)).astype(np.uint32))[:_MOST_KEPT]
     return Fingerprint(bands.view(np.int64).tolist(), sketch)
 
@@ -112,18 +111,19 @@ def _shingles(text: str) -> _Words:
     hashes = np.fromiter(map(_HASHES.__getitem__, words), np.uint64, len(words))
     size = min(_SHINGLE, len(hashes))
     count = len(hashes) - size + 1
-    sums = np.zeros(count, np.uint64)
-    for place in range(size):
+    sums = hashes[:count] * _OF_WORD[0]
+    for place in range(1, size):
         sums += hashes[place : place + count] * _OF_WORD[place]
-        sums = _mixed(sums)
-    return np.unique(sums)
+    return np.unique(_mixed(sums))
 
 
 def _mixed(values: _Words) -> _Words:
-    """MurmurHash3's finalizer: each bit depends on all."""
-    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return values ^ (values >> np.uint64(33))
+    """In place, by MurmurHash3's finalizer: each bit depends on all."""
+    for multiplier in _OF_MIX:
+        values ^= values >> _SHIFT
+        values *= multiplier
+    values ^= values >> _SHIFT
+    return values
 
 
 class _Hashes(dict[str, int]):

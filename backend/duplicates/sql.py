@@ -95,14 +95,15 @@ def xid_of(provider: Provider, table: str) -> str:
 
 
 def texts_of_bands(query: Conditions, bands: Iterable[int], most: int) -> str:
-    """Each band, and the newest texts that have it, as JSON."""
-    found = (
-        f"SELECT b.text_id FROM duplicate_band AS b WHERE {owned('b')} AND b.band = k.band"
-        f" ORDER BY b.text_id DESC LIMIT {most}"
-    )
+    """Each band that a text has, and the newest of those that have it, as JSON."""
+    having = f"FROM duplicate_band AS b WHERE {owned('b')} AND b.band = k.band"
+    found = f"SELECT b.text_id {having} ORDER BY b.text_id DESC LIMIT {most}"
     ids = _JSON_LIST[query.provider].format("text_id")
     rows = rows_of(query, ([band] for band in bands), band="bigint")
-    return f"SELECT k.band, (SELECT {ids} FROM ({found}) AS found) FROM {rows}"
+    return (
+        f"SELECT k.band, (SELECT {ids} FROM ({found}) AS found) FROM {rows}"
+        f" WHERE EXISTS (SELECT 1 {having})"
+    )
 
 
 def videos_of_texts(query: Conditions, texts: Iterable[int], most: int) -> str:

@@ -112,8 +112,13 @@ def terms(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """In their order; whole, and with their accents. Those of a text in ASCII are in lower case."""
-    return _ascii_words(text) if text.isascii() else _word_pattern().findall(text)
+    """In their order, folded; a word of more than LONGEST_WORD characters is whole, as it is."""
+    if text.isascii():
+        return _ascii_words(text)
+    return [
+        word.folded if word.end - word.start <= LONGEST_WORD else text[word.start : word.end]
+        for word in words(text)
+    ]
 
 
 def _ascii_words(text: str) -> list[str]:
