@@ -31,6 +31,7 @@ COMMANDS = {
     "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
+    "duplicates": ("backend.commands.duplicates", "list videos whose descriptions say the same"),
     "stats": ("backend.commands.stats", "count what is stored"),
     "export": (
         "backend.commands.export",

@@ -21,6 +21,7 @@ from backend.routers import (
     backup,
     bulk,
     context,
+    duplicates,
     export,
     health,
     history,
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.history = services.history
     app.state.audit = services.audit
     app.state.access = services.access
+    app.state.duplicates = services.duplicates
     app.state.exports = services.exports
     app.state.backups = services.backups
     app.state.followers = services.followers
@@ -95,8 +97,8 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
-        export, backup, keys, whoami, health,
+        video_analysis, history, audit, lookup, search, context, names, duplicates, stats,
+        importing, bulk, export, backup, keys, whoami, health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

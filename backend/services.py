@@ -8,6 +8,7 @@ from datetime import timedelta
 from backend.access import AccessRules, AccessService, TokenRules
 from backend.context import ContextService
 from backend.core.config import Settings
+from backend.duplicates import DuplicateService
 from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
@@ -28,6 +29,7 @@ class Services:
     audit: AuditService
     reads: ReadLog
     access: AccessService
+    duplicates: DuplicateService
     exports: ExportService
     backups: BackupService
     followers: Followers
@@ -56,6 +58,7 @@ def make_services(
     search = SearchService(database)
     audit = AuditService(database)
     pruning = Pruning(database, keep)
+    duplicates = DuplicateService(database)
     return Services(
         database,
         search,
@@ -64,10 +67,13 @@ def make_services(
         audit,
         ReadLog(database),
         AccessService(database, access),
+        duplicates,
         ExportService(database, guards_csv=guards_csv),
         BackupService(url),
         Followers(
-            database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
+            database,
+            (audit.seal, pruning.by_number, pruning.by_age, duplicates.follow),
+            seconds=follow_seconds,
         ),
     )
 

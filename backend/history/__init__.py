@@ -14,13 +14,15 @@ followers.py      what follows the log beside the requests
 from __future__ import annotations
 
 from .audit import AuditFilters, AuditService
-from .followers import Followers
+from .change_log import SETTLED
+from .followers import Followers, remember_position, whose_changes
 from .pruning import Keep, Pruning
 from .reads import ReadLog
 from .service import HistoryService
 from .verification import Verified
 
 __all__ = [
+    "SETTLED",
     "AuditFilters",
     "AuditService",
     "Followers",
@@ -29,4 +31,6 @@ __all__ = [
     "Pruning",
     "ReadLog",
     "Verified",
+    "remember_position",
+    "whose_changes",
 ]

@@ -6,7 +6,7 @@ there the transaction's number comes first (see the migration `change_log`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +40,12 @@ class Position:
 
 
 START = Position(0, 0)
+
+SETTLED: Mapping[Provider, str | None] = {
+    "sqlite": None,
+    "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())",
+}
+"""The condition that no row can come before these any more; None: of none one can."""
 
 Row = dict[str, Any]
 """A row's columns, and its Position as `position`."""

@@ -5,6 +5,7 @@ reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
 descriptions.py new descriptions by one statement, mostly without reading before
 bulk.py         many records by one transaction
+merging.py      several records made one
 rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from backend.access import AccessService
 from backend.context import ContextService
 from backend.core.caller import Caller, asking
+from backend.duplicates import DuplicateService
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
@@ -45,6 +46,11 @@ async def _access(request: Request) -> AccessService:
     return service
 
 
+async def _duplicates(request: Request) -> DuplicateService:
+    service: DuplicateService = request.app.state.duplicates
+    return service
+
+
 async def _exports(request: Request) -> ExportService:
     service: ExportService = request.app.state.exports
     return service
@@ -67,6 +73,7 @@ Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
+Duplicates = Annotated[DuplicateService, Depends(_duplicates)]
 Exports = Annotated[ExportService, Depends(_exports)]
 Backups = Annotated[BackupService, Depends(_backups)]
 Asking = Annotated[Caller, Depends(_caller)]
