@@ -39,6 +39,11 @@ COMMANDS = {
     ),
     "backup": ("backend.commands.backup", "write all that is stored into one file"),
     "restore": ("backend.commands.restore", "bring a backup into a database"),
+    "twelvelabs": (
+        "backend.commands.twelvelabs",
+        "keep the records in step with the video index",
+    ),
+    "worker": ("backend.commands.worker", "describe the videos of the index, beside the service"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 

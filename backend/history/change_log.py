@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 VIDEO = "video"
+SETTLED: Mapping[Provider, str | None] = {
+    "sqlite": None,
+    "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())",
+}
+"""The condition of rows before which none comes any more."""
 _MOST_NUMBER = 2**63
 
 Order = Literal["log", "version"]
@@ -40,12 +45,6 @@ class Position:
 
 
 START = Position(0, 0)
-
-SETTLED: Mapping[Provider, str | None] = {
-    "sqlite": None,
-    "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())",
-}
-"""The condition that no row can come before these any more; None: of none one can."""
 
 Row = dict[str, Any]
 """A row's columns, and its Position as `position`."""

@@ -14,6 +14,13 @@ from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import BackupService, ExportService
+from backend.twelvelabs import (
+    RecallService,
+    StreamService,
+    SyncService,
+    UploadService,
+    WebhookService,
+)
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -61,6 +68,31 @@ async def _backups(request: Request) -> BackupService:
     return service
 
 
+async def _recall(request: Request) -> RecallService:
+    service: RecallService = request.app.state.recall
+    return service
+
+
+async def _sync(request: Request) -> SyncService:
+    service: SyncService = request.app.state.sync
+    return service
+
+
+async def _streams(request: Request) -> StreamService:
+    service: StreamService = request.app.state.streams
+    return service
+
+
+async def _uploads(request: Request) -> UploadService:
+    service: UploadService = request.app.state.uploads
+    return service
+
+
+async def _webhooks(request: Request) -> WebhookService:
+    service: WebhookService = request.app.state.webhooks
+    return service
+
+
 async def _caller() -> Caller:
     caller = asking.get()
     assert caller is not None  # or the route would have refused the request
@@ -76,4 +108,9 @@ Access = Annotated[AccessService, Depends(_access)]
 Duplicates = Annotated[DuplicateService, Depends(_duplicates)]
 Exports = Annotated[ExportService, Depends(_exports)]
 Backups = Annotated[BackupService, Depends(_backups)]
+Recalls = Annotated[RecallService, Depends(_recall)]
+Sync = Annotated[SyncService, Depends(_sync)]
+Streams = Annotated[StreamService, Depends(_streams)]
+Uploads = Annotated[UploadService, Depends(_uploads)]
+Webhooks = Annotated[WebhookService, Depends(_webhooks)]
 Asking = Annotated[Caller, Depends(_caller)]

@@ -32,6 +32,8 @@ _LEFT_OUT = {
     ("video_analysis", "search_terms"),  # the search index's
     ("change_follower", "holder"),  # a lease of a process
     ("change_follower", "held_until"),
+    ("twelvelabs_job", "holder"),
+    ("twelvelabs_run", "holder"),
 }
 
 _TABLES: dict[Provider, str] = {

@@ -66,10 +66,10 @@ class Requests:
         kinds: dict[Callable[[], Ask], int] = {
             self._create: 14, self._get: 12, self._put: 8, self._patch: 10, self._delete: 4,
             self._list: 10, self._search: 14, self._names: 4, self._rename: 2, self._merge: 2,
-            self._delete_name: 1, self._stats: 3, self._context: 3, self._lookup: 3,
-            self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3, self._audit: 4,
-            self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3, self._bulk: 3,
-            self._delete_many: 1, self._delete_matching: 2, self._duplicates: 4,
+            self._delete_name: 1, self._stats: 3, self._context: 3, self._recall: 3,
+            self._lookup: 3, self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3,
+            self._audit: 4, self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3,
+            self._bulk: 3, self._delete_many: 1, self._delete_matching: 2, self._duplicates: 4,
             self._dismiss: 1, self._merge_videos: 1,
         }  # fmt: skip
         return self._random.choices(list(kinds), list(kinds.values()))[0]()
@@ -193,6 +193,9 @@ class Requests:
     def _context(self) -> Ask:
         body = {"query": self._words(3), "max_tokens": self._random.choice([50, 1000])}
         return "POST", "/api/context", {"json": body}
+
+    def _recall(self) -> Ask:
+        return "POST", "/api/recall", {"json": {"query": self._words(3), "limit": 4}}
 
     def _lookup(self) -> Ask:
         ids = sorted({self._id() for _ in range(4)})
