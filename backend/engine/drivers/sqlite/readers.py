@@ -26,6 +26,13 @@ INLINE_BUDGET = 0.005
 """Seconds that a read may hold the event loop: as long as Python lets any thread (its switch
 interval). What is stopped has cost that much for nothing."""
 
+INLINE_WAIT = 0.02
+"""Seconds that one may that has done little: most likely others had the processor meanwhile, which
+says nothing of the next such read. In a thread it would wait as well."""
+
+_LITTLE = 25
+"""Checks: some 50,000 instructions, where a page of 100 records takes 3,000."""
+
 _INSTRUCTIONS_BETWEEN_CHECKS = 2000
 _RUNS_TO_SKIP = 100
 
@@ -49,7 +56,8 @@ class Readers:
         self._inline: sqlite3.Connection | None = None
         self._execute_inline: Execute | None = None
         self._settings_inline: CurrentSettings | None = None
-        self._deadline = 0.0
+        self._started = 0.0
+        self._checks = 0
 
     def open(self) -> None:
         """Open the event loop's connection. Raises DriverError."""
@@ -77,14 +85,20 @@ class Readers:
         self._inline = self._execute_inline = None
 
     def _is_overdue(self) -> bool:
-        return perf_counter() > self._deadline
+        self._checks += 1
+        allowed = INLINE_WAIT if self._checks <= _LITTLE else INLINE_BUDGET
+        return perf_counter() - self._started > allowed
+
+    def _begin_inline(self) -> None:
+        self._started = perf_counter()
+        self._checks = 0
 
     async def run(self, start: Start, settings: SessionSettings) -> Any:
         execute = self._inline_for(settings)
         program = start()
         try:
             statement, args = next(program)
-            self._deadline = perf_counter() + INLINE_BUDGET
+            self._begin_inline()
             while True:
                 if (prepared := statement.prepared) is not None and prepared.runs_to_skip_inline:
                     prepared.runs_to_skip_inline -= 1
@@ -109,7 +123,7 @@ class Readers:
         execute = self._inline_for(settings)
         prepared: Prepared | None = statement.prepared
         if prepared is None or not prepared.runs_to_skip_inline:
-            self._deadline = perf_counter() + INLINE_BUDGET
+            self._begin_inline()
             try:
                 return execute(statement, args)
             except DriverError as error:
