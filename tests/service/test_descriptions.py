@@ -65,8 +65,11 @@ async def stored_entry(database: Database) -> str | None:
     return stored.searchTerms
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
-@pytest.mark.parametrize("said", SAID, ids=str)
+@pytest.mark.parametrize(
+    ("said", "method"),
+    [*((said, "PUT") for said in SAID), ({}, "PATCH"), ({"title": "A day"}, "PATCH")],
+    ids=str,
+)
 async def test_all_that_is_said_beside_it_stays(
     client: httpx.AsyncClient, database: Database, said: dict[str, Any], method: str
 ) -> None:
