@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "backup": ("backend.commands.backup", "write all that is stored into one file"),
     "restore": ("backend.commands.restore", "bring a backup into a database"),
+    "move": ("backend.commands.move", "bring all that is stored into another database"),
     "setup": ("backend.commands.setup", "do what is missing before the service can be served"),
 }
 
