@@ -39,6 +39,7 @@ COMMANDS = {
     ),
     "backup": ("backend.commands.backup", "write all that is stored into one file"),
     "restore": ("backend.commands.restore", "bring a backup into a database"),
+    "move": ("backend.commands.move", "bring all that is stored into another database"),
     "twelvelabs": (
         "backend.commands.twelvelabs",
         "keep the records in step with the video index",

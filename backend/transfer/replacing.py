@@ -22,7 +22,7 @@ from backend.transfer.archive import Row
 from backend.transfer.errors import BackupError
 from backend.transfer.files import whole_file
 from backend.transfer.log_order import LogOrder
-from backend.transfer.refusing import take_writes
+from backend.transfer.refusing import LOCK_NOT_AVAILABLE, take_writes
 from backend.transfer.tables import Table, last_migration, portable_tables
 from backend.transfer.targets import (
     PostgreSQLTarget,
@@ -235,9 +235,6 @@ async def _lock(transaction: Any, names: str) -> None:
         if error.meta.get("code") != LOCK_NOT_AVAILABLE:
             raise
         raise BackupError("The database is in use: stop the service first") from error
-
-
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 async def go_on(transaction: Any) -> None:

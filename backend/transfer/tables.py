@@ -145,9 +145,9 @@ class RowReader:
             limit = self.limit
             rows = await self.select(f"WHERE {condition} ORDER BY {names} LIMIT {limit}", *args)
             if rows:
-                yield rows
                 condition = f"{where} AND ({names}) > ({bound})"
-                args = [rows[-1][each.name] for each in key]
+                args = [rows[-1][each.name] for each in key]  # whoever takes them may change them
+                yield rows
             if len(rows) < limit:
                 return
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
+from backend.core.database import Database
+from backend.engine import Provider
 from backend.transfer.archive import Row
+from backend.transfer.errors import BackupError
 from backend.transfer.tables import Column, Table, chosen, json_of
+from backend.transfer.whole import LONGEST
 
+_OF_SEARCH = "search_"
+_BUSY_SECONDS = 30.0
 _MADE_ANEW = {"video_analysis": "search_terms"}
 """Of a table a column that the search index is made of: '' is an entry to be made."""
 
@@ -74,7 +82,7 @@ class SQLiteTarget:
 
 class PostgreSQLTarget:
     def __init__(self, transaction: Any) -> None:
-        self._transaction = transaction
+        self.transaction = transaction
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
         await self._write(table, rows, "")
@@ -89,7 +97,7 @@ class PostgreSQLTarget:
         )
         if names_of_bytes := [each.name for each in table.columns if each.kind == "bytes"]:
             rows = [row | {n: _of_postgresql(row.get(n)) for n in names_of_bytes} for row in rows]
-        await self._transaction.execute_raw(
+        await self.transaction.execute_raw(
             f'INSERT INTO "{table.name}" ({names}) OVERRIDING SYSTEM VALUE SELECT {values}'
             f' FROM json_populate_recordset(NULL::"{table.name}", $1::json){or_change}',
             orjson.dumps(rows).decode(),
@@ -98,17 +106,17 @@ class PostgreSQLTarget:
     async def delete(
         self, table: Table, columns: Sequence[Column], values: Sequence[Sequence[Any]]
     ) -> None:
-        await self._transaction.execute_raw(
+        await self.transaction.execute_raw(
             f'DELETE FROM "{table.name}" WHERE ({_names(columns)}) IN'
             f" ({chosen('postgresql', columns)})",
             json_of(values),
         )
 
     async def execute(self, sql: str) -> None:
-        await self._transaction.execute_raw(sql)
+        await self.transaction.execute_raw(sql)
 
     async def query(self, sql: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = await self._transaction.query_raw(sql)
+        found: list[dict[str, Any]] = await self.transaction.query_raw(sql)
         return found
 
 
@@ -167,13 +175,70 @@ async def without_postgresql_triggers(
     transaction: Any, *, but: str | None = None
 ) -> AsyncIterator[None]:
     found: Sequence[Mapping[str, str]] = await transaction.query_raw(_TRIGGERS)
-    triggers = [each for each in found if but is None or not each["name"].startswith(but)]
-    for each in triggers:
-        await transaction.execute_raw(
-            f'ALTER TABLE "{each["table"]}" DISABLE TRIGGER "{each["name"]}"'
-        )
+    tables: dict[str, list[str]] = {}
+    for each in found:
+        if but is None or not each["name"].startswith(but):
+            tables.setdefault(each["table"], []).append(each["name"])
+    await _alter_triggers(transaction, "DISABLE", tables)
     yield
-    for each in triggers:
-        await transaction.execute_raw(
-            f'ALTER TABLE "{each["table"]}" ENABLE TRIGGER "{each["name"]}"'
-        )
+    await _alter_triggers(transaction, "ENABLE", tables)
+
+
+async def _alter_triggers(
+    transaction: Any, change: str, tables: Mapping[str, Sequence[str]]
+) -> None:
+    statements = []
+    for table, names in tables.items():
+        changes = ", ".join(f'{change} TRIGGER "{name}"' for name in names)
+        statements.append(f'ALTER TABLE "{table}" {changes};')
+    await transaction.execute_raw(f"DO $do$ BEGIN {' '.join(statements)} END $do$")
+
+
+# A database that is there already
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`database` is connected. `file`: SQLite's."""
+
+    database: Database
+    file: Path | None
+
+    @property
+    def provider(self) -> Provider:
+        return self.database.provider
+
+    @asynccontextmanager
+    async def transaction(self, *, triggers: bool = True) -> AsyncIterator[Target]:
+        """With the triggers of its tables; or without, but for those of search. Raises
+        BackupError."""
+        if self.file is not None:
+            with _sqlite_transaction(self.file) as connection:
+                if triggers:
+                    yield SQLiteTarget(connection)
+                else:
+                    with without_sqlite_triggers(connection, but=_OF_SEARCH):
+                        yield SQLiteTarget(connection)
+            return
+        client: Any = self.database.client
+        async with client.tx(timeout=LONGEST) as transaction:
+            if triggers:
+                yield PostgreSQLTarget(transaction)
+            else:
+                async with without_postgresql_triggers(transaction, but=_OF_SEARCH):
+                    yield PostgreSQLTarget(transaction)
+
+
+@contextmanager
+def _sqlite_transaction(file: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(
+            sqlite3.connect(file, isolation_level=None, timeout=_BUSY_SECONDS)
+        ) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            yield connection
+            connection.execute("COMMIT")
+    except (sqlite3.Error, OverflowError) as error:
+        raise BackupError(f"{file} cannot be written: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from prisma.errors import PrismaError
 
@@ -36,6 +36,17 @@ async def whole_database(url: str) -> AsyncIterator[Database]:
         raise BackupError(f"The database refused: {error}") from error
 
 
+class At(NamedTuple):
+    """A position in the change log, as its database has it."""
+
+    xid: int
+    """0 on SQLite."""
+    number: int
+
+
+LAST = 2**63 - 1
+
+
 class Snapshot:
     """`horizon`: of the change log only rows before it, which none can still come before."""
 
@@ -64,7 +75,21 @@ class Snapshot:
         reader = self.reader(table)
         async for rows in reader.portions(where=self.seen(table)):
             yield rows
-            reader.was_written(len(rows), sum(map(_size, rows)))
+            reader.was_written(len(rows), sum(map(size_of, rows)))
+
+    async def reached(self) -> At:
+        """Up to where it has surely all rows of the change log."""
+        if self.provider == "sqlite":
+            return At(0, await self._last("number"))
+        if self.horizon is None:
+            return At(await self._last("xid"), LAST)
+        return At(self.horizon - 1, LAST)
+
+    async def _last(self, column: str) -> int:
+        row = await self.client.query_first(
+            f"SELECT CAST({column} AS TEXT) AS last FROM change_log ORDER BY {column} DESC LIMIT 1"
+        )
+        return 0 if row is None else int(row["last"])
 
     def seen(self, table: str) -> str:
         """The condition on the rows that count."""
@@ -73,7 +98,7 @@ class Snapshot:
         return "TRUE"
 
 
-def _size(row: Row) -> int:
+def size_of(row: Row) -> int:
     """About how many bytes it has."""
     return sum(len(value) if isinstance(value, str) else 8 for value in row.values())
 
