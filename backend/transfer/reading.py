@@ -96,7 +96,7 @@ def read_lines(
         case "ndjson":
             texts = _not_blank(_text_lines(blocks, max_line, max_lines))
             lines = _with_changes(_read_json(texts, max_line, names or {}), kept=with_history)
-    return lines
+    yield from lines
 
 
 def _with_changes(lines: Iterator[Line], *, kept: bool) -> Iterator[Line]:

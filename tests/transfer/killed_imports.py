@@ -24,6 +24,7 @@ from tests.service.test_commands import ROOT
 from tests.transfer.test_round_trip import said
 
 WRONG_EVERY = 97
+_LONGEST_LINE = 10_000
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -115,7 +116,7 @@ class Request:
         with self._server:
             kill = threading.Timer(kill_after or 300, os.kill, (self._server.pid, 9))
             kill.start()
-            last = b""
+            tail = b""
             try:
                 with (
                     contextlib.suppress(httpx.TransportError),
@@ -127,13 +128,13 @@ class Request:
                 ):  # fmt: skip
                     assert answer.status_code == 200
                     for part in answer.iter_bytes():
-                        last = (last + part).rstrip(b"\n").rpartition(b"\n")[2]
+                        tail = (tail + part)[-_LONGEST_LINE:]
             finally:
                 kill.cancel()
                 kill.join()
         summary: dict[str, Any] | None = None
         with contextlib.suppress(ValueError):
-            summary = json.loads(last).get("summary")
+            summary = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2]).get("summary")
         return summary
 
 
