@@ -21,6 +21,7 @@ from backend.routers import (
     backup,
     bulk,
     context,
+    duplicates,
     export,
     health,
     history,
@@ -29,13 +30,19 @@ from backend.routers import (
     lookup,
     names,
     openapi,
+    recall,
     search,
     stats,
+    streams,
+    sync,
+    twelvelabs_webhook,
+    uploads,
     video_analysis,
     whoami,
 )
 from backend.services import services_of
 from backend.transfer import ImportTurns
+from backend.twelvelabs import MOST_WEBHOOK_BYTES
 
 
 class Service(FastAPI):
@@ -51,7 +58,11 @@ class Service(FastAPI):
                 hosts=allowed_hosts(settings.allowed_hosts, bound=settings.host),
                 origins=settings.allowed_origins,
                 max_body_bytes=settings.max_body_bytes,
-                max_body_bytes_of={importing.PATH: settings.import_max_bytes},
+                max_body_bytes_of={
+                    importing.PATH: settings.import_max_bytes,
+                    uploads.PATH: settings.twelvelabs_upload_max_bytes + uploads.FORM_BYTES,
+                    twelvelabs_webhook.PATH: min(settings.max_body_bytes, MOST_WEBHOOK_BYTES),
+                },
                 access=self.state.access,
                 limits=self.state.limits,
                 proxies=settings.forwarded_allow_ips,
@@ -83,9 +94,15 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.history = services.history
     app.state.audit = services.audit
     app.state.access = services.access
+    app.state.duplicates = services.duplicates
     app.state.exports = services.exports
     app.state.backups = services.backups
     app.state.followers = services.followers
+    app.state.recall = services.recall
+    app.state.sync = services.sync
+    app.state.streams = services.streams
+    app.state.uploads = services.uploads
+    app.state.webhooks = services.webhooks
     app.state.imports = ImportTurns()
     app.state.limits = make_limits(
         settings.rate_limits,
@@ -95,8 +112,9 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, context, names, stats, importing, bulk,
-        export, backup, keys, whoami, health,
+        video_analysis, history, audit, lookup, search, recall, context, names, duplicates, stats,
+        importing, bulk, export, backup, sync, streams, uploads, twelvelabs_webhook, keys, whoami,
+        health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

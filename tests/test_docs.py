@@ -14,7 +14,7 @@ from backend.core.config import Settings
 from backend.engine.drivers.postgresql.url import parse_url
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "DATABASE_SETUP.md", "docs/security.md")
+DOCUMENTS = ("README.md", "DATABASE_SETUP.md", "docs/security.md", "docs/twelvelabs.md")
 
 
 def test_env_example_equals_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from backend.core.caller import (
     acting_for,
     is_owner_name,
 )
-from backend.core.config import load_settings
+from backend.core.config import Settings, load_settings
 from backend.core.errors import ServiceError, StartupError
 from backend.engine.cli.command_error import CommandError
 from backend.models.metadata import Country, EventType, Location, Mood, Name, RecordedDate
@@ -174,6 +174,21 @@ def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAUL
     try:
         return asyncio.run(run())
     except (StartupError, ServiceError) as error:
+        raise CommandError(str(error)) from error
+
+
+def on_index(work: Callable[[Services], Awaitable[T]]) -> T:
+    """The same for the owner of the video index. Raises CommandError where there is none."""
+    settings = _settings()
+    if not settings.twelvelabs_api_key.get_secret_value():
+        raise CommandError("TWELVELABS_API_KEY is not set. See docs/twelvelabs.md")
+    return on_database(work, owner=settings.twelvelabs_owner)
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except StartupError as error:
         raise CommandError(str(error)) from error
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backend.core.caller import DEFAULT_OWNER, is_owner_name
 from backend.core.errors import StartupError
 from backend.core.rates import Rate
 
@@ -165,6 +166,114 @@ class Settings(BaseSettings):
         True,
         description="whether an export as CSV guards a text that a spreadsheet would run",
     )
+    twelvelabs_api_key: SecretStr = Field(
+        SecretStr(""),
+        description="the key of the account at Twelve Labs that holds the video index; without one "
+        "nothing is asked of it",
+    )
+    twelvelabs_index_id: str = Field("", description="the id of that index")
+    twelvelabs_base_url: str = Field(
+        "https://api.twelvelabs.io/v1.3",
+        description="where Twelve Labs, or a proxy before it, is asked; https, or http and this "
+        "machine",
+    )
+    twelvelabs_api: Literal["2026-07", "2026-03"] = Field(
+        "2026-07",
+        description="how an analysis names its video: 2026-07: by its asset; 2026-03: by its own "
+        "id, as before",
+    )
+    twelvelabs_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="what Twelve Labs signs its webhooks with; without one none is taken",
+    )
+    twelvelabs_poll: float = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="after how many seconds the index is looked at again",
+    )
+    twelvelabs_owner: str = Field(
+        DEFAULT_OWNER, description="the owner whose records those of the index's videos are"
+    )
+    twelvelabs_recall_seconds: float = Field(
+        0.8,
+        gt=0,
+        le=60,
+        description="for how long a recall waits for Twelve Labs' search, in seconds; its own "
+        "search answers alone after that",
+    )
+    twelvelabs_worker: bool = Field(
+        True,
+        description="false: the service describes nothing itself; `memory-mirror worker` does",
+    )
+    twelvelabs_reconcile: float = Field(
+        3600,
+        ge=1,
+        le=30 * 86_400,
+        description="after how many seconds all videos of the index are looked at again, not only "
+        "new ones",
+    )
+    twelvelabs_concurrency: int = Field(
+        2, ge=1, le=32, description="how many videos each process describes at the same time"
+    )
+    twelvelabs_lease: float = Field(
+        60,
+        ge=1,
+        le=3600,
+        description="after how many seconds without a word from its worker a job is free again",
+    )
+    twelvelabs_daily_minutes: float = Field(
+        0,
+        ge=0,
+        le=2**31,
+        description="how many minutes of video are described each day (UTC); 0: any number",
+    )
+    twelvelabs_daily_tokens: int = Field(
+        0,
+        ge=0,
+        le=2**53,
+        description="after how many tokens no more are described that day; 0: any number",
+    )
+    twelvelabs_model: str = Field(
+        "pegasus1.5", min_length=1, max_length=100, description="the model that describes"
+    )
+    twelvelabs_temperature: float = Field(
+        0.2, ge=0, le=1, description="how freely it writes, from 0 to 1"
+    )
+    twelvelabs_max_tokens: int = Field(
+        4096,
+        ge=2,
+        le=98_304,
+        description="how many tokens a description may have at first; one that is cut is asked for "
+        "again with more",
+    )
+    twelvelabs_prompt: str = Field(
+        "", max_length=20_000, description="what the model is asked; by default for the JSON below"
+    )
+    twelvelabs_schema: str = Field(
+        "",
+        max_length=20_000,
+        description="the JSON schema of its answer; by default title, summary, keywords, people, "
+        "mood, event_type and segments",
+    )
+    twelvelabs_prompt_version: str = Field(
+        "1",
+        min_length=1,
+        max_length=100,
+        description="the version of prompt and schema, which each record names; another one for "
+        "each that is changed",
+    )
+    twelvelabs_write_back: bool = Field(
+        False,
+        description="true: tags, people, mood and date that others change here are told to the "
+        "index",
+    )
+    twelvelabs_upload_max_bytes: int = Field(
+        200 * 10**6,
+        ge=1,
+        description="the largest video that is taken for an upload to Twelve Labs, in bytes; of "
+        "one that it fetches itself the limit is its own",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="debug, info, warning or error; from warning on, no line for each request",
@@ -243,6 +352,59 @@ class Settings(BaseSettings):
                 "JWT_JWKS needs JWT_ISSUER and JWT_AUDIENCE: a token is from one service, for this"
             )
         return audience
+
+    @field_validator("twelvelabs_api_key")
+    @classmethod
+    def _a_header(cls, key: SecretStr) -> SecretStr:
+        if re.fullmatch(r"[!-~]*", key.get_secret_value()) is None:
+            raise ValueError("has only visible characters of ASCII")
+        return key
+
+    @field_validator("twelvelabs_index_id")
+    @classmethod
+    def _of_the_key(cls, id_: str, info: ValidationInfo) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_-]{0,255}", id_) is None:
+            raise ValueError("has only letters, digits, _ and -")
+        key: SecretStr | None = info.data.get("twelvelabs_api_key")
+        if key is not None and key.get_secret_value() and not id_:
+            raise ValueError("is needed beside TWELVELABS_API_KEY")
+        return id_
+
+    @field_validator("twelvelabs_base_url")
+    @classmethod
+    def _not_with_the_key_in_the_clear(cls, url: str) -> str:
+        url = url.removesuffix("/")
+        if not url.startswith("https://") and not _LOCAL_URL.match(f"{url}/"):
+            raise ValueError("must start with https://, or http:// and this machine")
+        return url
+
+    @field_validator("twelvelabs_schema")
+    @classmethod
+    def _an_object(cls, schema: str) -> str:
+        try:
+            is_object = not schema or isinstance(json.loads(schema), dict)
+        except ValueError as error:
+            raise ValueError(f"is no JSON: {error}") from error
+        if not is_object:
+            raise ValueError("is no JSON object")
+        return schema
+
+    @field_validator("twelvelabs_prompt_version")
+    @classmethod
+    def _of_this_prompt(cls, version: str, info: ValidationInfo) -> str:
+        changed = info.data.get("twelvelabs_prompt") or info.data.get("twelvelabs_schema")
+        if changed and version == cls.model_fields["twelvelabs_prompt_version"].default:
+            raise ValueError(
+                f"must be another than {version}, which is that of the prompt that is built in"
+            )
+        return version
+
+    @field_validator("twelvelabs_owner")
+    @classmethod
+    def _an_owner(cls, name: str) -> str:
+        if not is_owner_name(name):
+            raise ValueError("must be 1 to 255 visible characters of ASCII, no comma, and not *")
+        return name
 
     @field_validator("auth", "log_level", "log_format", mode="before")
     @classmethod

@@ -56,6 +56,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _say_if_not_ready(database, app.state.search, app.state.database)
         await _say_who_needs_a_key(app.state.access)
         app.state.followers.start()
+        app.state.sync.start()
         yield
     finally:
         await database.disconnect()

@@ -8,25 +8,33 @@ digests.py        the digest of each row
 seals.py          a hash chain over the rows; verification.py: whether it still agrees
 pruning.py        images that are long past are let go
 reads.py          who has read what
+following.py      Following: the log, for what is done elsewhere
 followers.py      what follows the log beside the requests
 """
 
 from __future__ import annotations
 
 from .audit import AuditFilters, AuditService
-from .followers import Followers
+from .change_log import SETTLED
+from .followers import Followers, remember_position, whose_changes
+from .following import Change, Following
 from .pruning import Keep, Pruning
 from .reads import ReadLog
 from .service import HistoryService
 from .verification import Verified
 
 __all__ = [
+    "SETTLED",
     "AuditFilters",
     "AuditService",
+    "Change",
     "Followers",
+    "Following",
     "HistoryService",
     "Keep",
     "Pruning",
     "ReadLog",
     "Verified",
+    "remember_position",
+    "whose_changes",
 ]

@@ -6,7 +6,7 @@ there the transaction's number comes first (see the migration `change_log`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 VIDEO = "video"
+SETTLED: Mapping[Provider, str | None] = {
+    "sqlite": None,
+    "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())",
+}
+"""The condition of rows before which none comes any more."""
 _MOST_NUMBER = 2**63
 
 Order = Literal["log", "version"]

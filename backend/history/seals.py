@@ -25,7 +25,7 @@ import orjson
 
 from backend.engine import Provider, now
 from backend.history import change_log, followers
-from backend.history.change_log import START, Position
+from backend.history.change_log import SETTLED, START, Position
 from backend.history.digests import DIGEST_BYTES, RowDigest, canonical_time, row_digests
 from backend.records import Conditions
 
@@ -38,7 +38,6 @@ NO_HASH = "0" * 64
 
 _MOST_ROWS = 1_000
 _ENTRY = struct.Struct(f">q{DIGEST_BYTES}s")
-_SETTLED = {"sqlite": None, "postgresql": "c.xid < pg_snapshot_xmin(pg_current_snapshot())"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ async def seal_next(client: Prisma, provider: Provider) -> int | None:
         previous = await next_seal(own, provider, newest=True)
         after = START if previous is None else previous.last
         found = await row_digests(
-            own, provider, since=after.next, limit=_MOST_ROWS, condition=_SETTLED[provider]
+            own, provider, since=after.next, limit=_MOST_ROWS, condition=SETTLED[provider]
         )
         if found:
             await _write(own, provider, previous, found)
@@ -170,7 +169,7 @@ def _extent(row: Mapping[str, Any]) -> Extent:
 
 async def _has_more(client: Prisma, provider: Provider, sealed: Position) -> bool:
     query = Conditions(provider)
-    if (settled := _SETTLED[provider]) is not None:
+    if (settled := SETTLED[provider]) is not None:
         query.conditions.append(settled)
     change_log.between(query, since=sealed.next)
     return bool(

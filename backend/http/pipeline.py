@@ -115,6 +115,9 @@ class Pipeline:
                 await self._rate_limit(exchange)
             return await self._endpoints.respond(exchange)
         except BodyTooLarge as error:
+            exchange.max_body_bytes = (
+                None  # an endpoint may have raised it; what follows is dropped
+            )
             return BodyRefusal(error)
         except Exception as error:
             if exchange.status is not None:  # the response has begun: only its end can be cut

@@ -5,6 +5,7 @@ reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
 descriptions.py new descriptions by one statement, mostly without reading before
 bulk.py         many records by one transaction
+merging.py      several records made one
 rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows
 listing.py      one page of a list, from a cursor on
@@ -15,6 +16,7 @@ filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
 renames.py      a name replaced in all videos by one transaction
 versions.py     which version a caller expects, and who writes the next
+json_descriptions.py  those that are an AI's JSON, as text and fields
 sources.py      where the value of each field came from
 stats.py        what is stored, in numbers
 once.py         doing once what is asked for under one key
@@ -24,10 +26,11 @@ errors.py       what is refused
 from __future__ import annotations
 
 from .bulk import Given, Mode, Outcome, Status
-from .errors import VersionNotFound, VideoAnalysisNotFound
+from .errors import HumanValue, VersionNotFound, VideoAnalysisNotFound
 from .filter_sql import RELATION_TABLES, Conditions
 from .filters import ALL, Filters
 from .images import image_of_record, record_of_image
+from .json_descriptions import Plain, json_object_of, plain_of
 from .listing import Order
 from .once import Once, Progress
 from .past import Past, PastChange
@@ -61,6 +64,7 @@ __all__ = [
     "Expected",
     "Filters",
     "Given",
+    "HumanValue",
     "Kind",
     "Mode",
     "Once",
@@ -68,6 +72,7 @@ __all__ = [
     "Outcome",
     "Past",
     "PastChange",
+    "Plain",
     "Progress",
     "Reader",
     "RecordJson",
@@ -77,6 +82,8 @@ __all__ = [
     "VideoAnalysisNotFound",
     "image_of_record",
     "index_entry_of",
+    "json_object_of",
+    "plain_of",
     "record_of",
     "record_of_image",
     "snapshot_of",

@@ -13,7 +13,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterable,
     Mapping,
     Sequence,
 )
@@ -26,7 +25,7 @@ from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationEr
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable, InvalidRequest, ServiceError
-from backend.core.owners import OWNER, owned
+from backend.core.owners import owned
 from backend.engine import cuid, insert, now
 from backend.models.schemas import (
     VideoAnalysis,
@@ -39,12 +38,25 @@ from backend.records.errors import VersionsExist, VideoAnalysisExists
 from backend.records.filter_sql import Conditions
 from backend.records.filters import Filters
 from backend.records.inserts import NewRecord, rows_of
+from backend.records.merging import merge
 from backend.records.past import Past, take_over
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
-from backend.records.renames import PEOPLE, TAGS
-from backend.records.rows import Changes, changed_record, changes_of, update_record
-from backend.records.versions import Known, delete_those, each_of, known_versions
+from backend.records.rows import (
+    Changes,
+    changed_record,
+    changes_of,
+    make_names,
+    update_record,
+)
+from backend.records.versions import (
+    ChangedMeanwhile,
+    Expected,
+    Known,
+    delete_those,
+    known_versions,
+    those_videos,
+)
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -85,10 +97,6 @@ Deleting = Callable[["Prisma", Any], Awaitable[None]]
 """The same of a deletion: what it answers, as JSON."""
 
 
-class _ChangedMeanwhile(Exception):
-    """Another has changed a record that was read."""
-
-
 class BulkWriter:
     """Writes what `reader` reads. `on_write` is called after each transaction."""
 
@@ -121,7 +129,7 @@ class BulkWriter:
                     outcomes = [*done, *await batch.write(chosen)]
                     if committing is not None:
                         await committing(transaction, outcomes)
-            except (_ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
                 pass
             except DataError as error:
                 if (refusal := await self._quotas.refusal(error)) is not None:
@@ -161,12 +169,10 @@ class BulkWriter:
 
     async def delete(self, video_ids: Sequence[str], committing: Deleting) -> set[str]:
         """Those of them that there were."""
+        found: set[str] = set()
 
         def narrow(query: Conditions) -> None:
-            given = each_of(query, video_ids)
-            query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
-
-        found: set[str] = set()
+            those_videos(query, video_ids)
 
         async def work(transaction: Prisma) -> bool:
             query = Conditions(self._provider)
@@ -204,15 +210,39 @@ class BulkWriter:
         await self._until_done(work)
         return deleted
 
+    async def merge(
+        self,
+        keep: str,
+        others: Sequence[str],
+        expected: Expected | None,
+        storing: Callable[[Prisma, VideoAnalysis], Awaitable[None]],
+    ) -> VideoAnalysis:
+        """See merging.py. `storing` joins the transaction at its end."""
+        merged: list[VideoAnalysis] = []
+
+        async def work(transaction: Prisma) -> bool:
+            merged[:] = [await merge(transaction, self._provider, keep, others, expected)]
+            await storing(transaction, merged[0])
+            return True
+
+        await self._until_done(work)
+        return merged[0]
+
     async def _until_done(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 await self.in_one_transaction(work)
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+                pass
             except DataError as error:
-                if not is_deadlock(error) or attempt == _ATTEMPTS - 1:
+                if (refusal := await self._quotas.refusal(error)) is not None:
+                    raise refusal from error
+                if not is_deadlock(error):
                     raise
             else:
                 return
+            await asyncio.sleep(random.uniform(0, 0.01) * min(attempt, 10))
+        raise DatabaseUnavailable("Too many others change these videos. Try again shortly.")
 
     @asynccontextmanager
     async def _unit(self, within: Prisma | None) -> AsyncIterator[Prisma]:
@@ -223,7 +253,7 @@ class BulkWriter:
         await within.execute_raw("SAVEPOINT bulk")
         try:
             yield within
-        except (DataError, _ChangedMeanwhile):
+        except (DataError, ChangedMeanwhile):
             await within.execute_raw("ROLLBACK TO SAVEPOINT bulk")
             raise
         await within.execute_raw("RELEASE SAVEPOINT bulk")
@@ -235,7 +265,7 @@ class _Undone(Exception):
 
 class _Batch:
     """The part of a transaction that writes some records. Raises what the client raises, and
-    _ChangedMeanwhile."""
+    ChangedMeanwhile."""
 
     def __init__(
         self, transaction: Prisma, provider: Any, mode: Mode, override_human: bool
@@ -314,7 +344,7 @@ class _Batch:
 
     async def _take_over(self, past: Past) -> None:
         await self._insert()
-        await self._make_names([past.analysis])
+        await make_names(self._transaction, self._provider, [past.analysis])
         await take_over(self._transaction, self._provider, past)
 
     async def _change(self, given: Given, read: VideoAnalysis) -> VideoAnalysis | None:
@@ -326,34 +356,17 @@ class _Batch:
             read, changes, source or IMPORT, override_human=self._override_human
         )
         await self._insert()  # it may be one of them
-        await self._make_names([update.record])
+        await make_names(self._transaction, self._provider, [update.record])
         if not await update_record(self._transaction, update):
-            raise _ChangedMeanwhile
+            raise ChangedMeanwhile
         return update.record
 
     async def _insert(self) -> None:
         creates, self._creates = self._creates, []
         if not creates:
             return
-        await self._make_names([new.analysis for new in creates])
+        await make_names(self._transaction, self._provider, [new.analysis for new in creates])
         await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
-
-    async def _make_names(self, changed: Iterable[records.Described]) -> None:
-        """The rows of tags and people that there are not yet."""
-        names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
-        for record in changed:
-            names[TAGS.names].update(record.tags)
-            names[PEOPLE.names].update(record.people)
-        for table, given in names.items():
-            if given:
-                query = Conditions(self._provider)
-                # In one order, so that two transactions do not wait for each other.
-                each = each_of(query, sorted(given))
-                await self._transaction.execute_raw(
-                    f"INSERT INTO {table} (owner, name) SELECT {OWNER}, value FROM {each}"
-                    " WHERE true ON CONFLICT DO NOTHING",
-                    *query.args,
-                )
 
 
 def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import FieldError, InvalidRequest
+from backend.core.owners import OWNER
 from backend.core.threads import WORTH_A_THREAD
-from backend.engine import now
+from backend.engine import Provider, now
 from backend.models.metadata import MOST_EXTRA
 from backend.models.schemas import (
     VideoAnalysis,
@@ -24,8 +25,10 @@ from backend.models.schemas import (
 )
 from backend.models.sources import Source
 from backend.records import record as records
+from backend.records.filter_sql import Conditions
+from backend.records.renames import PEOPLE, TAGS
 from backend.records.sources import Sources, sources_after
-from backend.records.versions import written
+from backend.records.versions import each_of, written
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -139,6 +142,26 @@ async def update_record(transaction: Prisma, mutation: Update) -> bool:
         _insert_relations(batch, mutation.record, relations)
         await batch.commit()
     return True
+
+
+async def make_names(
+    transaction: Prisma, provider: Provider, changed: Iterable[records.Described]
+) -> None:
+    """The rows of tags and people that there are not yet."""
+    names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
+    for record in changed:
+        names[TAGS.names].update(record.tags)
+        names[PEOPLE.names].update(record.people)
+    for table, given in names.items():
+        if given:
+            query = Conditions(provider)
+            # In one order, so that two transactions do not wait for each other.
+            each = each_of(query, sorted(given))
+            await transaction.execute_raw(
+                f"INSERT INTO {table} (owner, name) SELECT {OWNER}, value FROM {each}"
+                " WHERE true ON CONFLICT DO NOTHING",
+                *query.args,
+            )
 
 
 def stored_by(create: Create) -> VideoAnalysis:

@@ -28,7 +28,7 @@ from backend.records.errors import (
     VideoAnalysisNotFound,
 )
 from backend.records.filters import ALL, Filters
-from backend.records.once import Once, Outcomes, Progress
+from backend.records.once import Once, Outcomes, Progress, current
 from backend.records.quotas import Quotas
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
@@ -179,6 +179,22 @@ class DatabaseService(Database):
     async def delete_many(self, video_ids: Sequence[str]) -> list[str]:
         """All by one transaction. Those that there were."""
         return sorted(await self._bulk.delete(video_ids, self._outcomes.store_current))
+
+    @translated_errors
+    async def merge_videos(
+        self, keep: str, others: Sequence[str], *, expected: Expected | None = None
+    ) -> records.RecordJson:
+        """The record of `keep`, which gets the tags, people and segments of the others; their
+        records are deleted, by the same transaction. Raises VideoAnalysisNotFound, VersionMismatch,
+        InvalidRequest."""
+
+        async def store(transaction: Prisma, merged: VideoAnalysis) -> None:
+            if (once := current.get()) is not None:
+                outcome = {"done": records.stored_record_json(merged)}
+                await self._outcomes.store(once, outcome, transaction)
+
+        merged = await self._bulk.merge(keep, others, expected, store)
+        return records.stored_record_json(merged)
 
     @translated_errors
     async def count(self, filters: Filters) -> int:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 
+class ChangedMeanwhile(Exception):
+    """Another has changed a record that was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """The versions to which a change may apply; None: any, as long as there is a record."""
@@ -76,6 +80,12 @@ def each_of(query: Conditions, texts: Sequence[str]) -> str:
     if query.provider == "sqlite":
         return f"json_each({array})"
     return f"json_array_elements_text({array}::json)"
+
+
+def those_videos(query: Conditions, video_ids: Sequence[str]) -> None:
+    """The condition that `video_analysis AS v` is of one of these."""
+    given = each_of(query, video_ids)
+    query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
 
 
 class Known(NamedTuple):

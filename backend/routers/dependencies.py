@@ -9,10 +9,18 @@ from fastapi import Depends, Request
 from backend.access import AccessService
 from backend.context import ContextService
 from backend.core.caller import Caller, asking
+from backend.duplicates import DuplicateService
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
 from backend.transfer import BackupService, ExportService
+from backend.twelvelabs import (
+    RecallService,
+    StreamService,
+    SyncService,
+    UploadService,
+    WebhookService,
+)
 
 
 async def _database(request: Request) -> DatabaseService:
@@ -45,6 +53,11 @@ async def _access(request: Request) -> AccessService:
     return service
 
 
+async def _duplicates(request: Request) -> DuplicateService:
+    service: DuplicateService = request.app.state.duplicates
+    return service
+
+
 async def _exports(request: Request) -> ExportService:
     service: ExportService = request.app.state.exports
     return service
@@ -52,6 +65,31 @@ async def _exports(request: Request) -> ExportService:
 
 async def _backups(request: Request) -> BackupService:
     service: BackupService = request.app.state.backups
+    return service
+
+
+async def _recall(request: Request) -> RecallService:
+    service: RecallService = request.app.state.recall
+    return service
+
+
+async def _sync(request: Request) -> SyncService:
+    service: SyncService = request.app.state.sync
+    return service
+
+
+async def _streams(request: Request) -> StreamService:
+    service: StreamService = request.app.state.streams
+    return service
+
+
+async def _uploads(request: Request) -> UploadService:
+    service: UploadService = request.app.state.uploads
+    return service
+
+
+async def _webhooks(request: Request) -> WebhookService:
+    service: WebhookService = request.app.state.webhooks
     return service
 
 
@@ -67,6 +105,12 @@ Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
+Duplicates = Annotated[DuplicateService, Depends(_duplicates)]
 Exports = Annotated[ExportService, Depends(_exports)]
 Backups = Annotated[BackupService, Depends(_backups)]
+Recalls = Annotated[RecallService, Depends(_recall)]
+Sync = Annotated[SyncService, Depends(_sync)]
+Streams = Annotated[StreamService, Depends(_streams)]
+Uploads = Annotated[UploadService, Depends(_uploads)]
+Webhooks = Annotated[WebhookService, Depends(_webhooks)]
 Asking = Annotated[Caller, Depends(_caller)]

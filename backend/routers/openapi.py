@@ -37,6 +37,8 @@ TAGS = [
     {"name": "Audit", "description": "Who has changed what, and when."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Tags and people", "description": "The names that videos have."},
+    {"name": "Duplicates", "description": "Videos whose descriptions say the same."},
+    {"name": "Twelve Labs", "description": "The index of the videos, and the records in step."},
     {"name": "Transfer", "description": "Many records at once, in and out."},
     {"name": "Access", "description": "Who asks, and the keys that say so."},
     {"name": "Server", "description": "The server itself."},
@@ -243,6 +245,14 @@ _EXAMPLES: dict[int, tuple[str, dict[str, Any]]] = {
             "type": "about:blank",
             "title": "Internal Server Error",
             "detail": "An unexpected error. The log says more under this response's X-Request-ID.",
+        },
+    ),
+    502: (
+        "Twelve Labs has refused what it was asked for.",
+        {
+            "type": TYPE_PREFIX + "twelvelabs-rejected",
+            "title": "Twelve Labs refused",
+            "detail": "Twelve Labs refused this (parameter_invalid): The url parameter is invalid.",
         },
     ),
     503: (

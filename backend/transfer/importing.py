@@ -28,6 +28,7 @@ from backend.records import (
     Progress,
     Status,
     index_entry_of,
+    plain_of,
 )
 from backend.transfer.errors import ImportsRunning, Unreadable
 from backend.transfer.pasts import past_of
@@ -373,6 +374,7 @@ class Import:
             return Given(past.analysis.video_id, past.analysis, past=past)
         if not _OF_THE_SERVICE.isdisjoint(values):
             values = {name: said for name, said in values.items() if name not in _OF_THE_SERVICE}
+        values = _in_fields(values)
         is_upsert = self._options.mode == "upsert"
         try:
             create = valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
@@ -411,6 +413,26 @@ def _video_id(values: Mapping[str, Any]) -> str | None:
         return _VIDEO_ID.validate_python(values.get("video_id"))
     except ValidationError:
         return None
+
+
+def _in_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """A description that is an AI's JSON becomes text, and its other members fields."""
+    description, title = values.get("description"), values.get("title")
+    tags, extra = values.get("tags") or [], values.get("extra") or {}
+    if not (
+        isinstance(description, str)
+        and isinstance(title, str | None)
+        and isinstance(tags, list)
+        and all(isinstance(tag, str) for tag in tags)
+        and isinstance(extra, dict)
+    ):
+        return values  # it is refused
+    plain = plain_of(description, title=title, tags=tags, extra=extra)
+    if plain is None:
+        return values
+    said = {"title": plain.title, "tags": plain.tags, "extra": plain.extra}
+    given = {name: value for name, value in said.items() if value or name in values}
+    return {**values, **given, "description": plain.description}
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

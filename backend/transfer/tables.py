@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "integer", "real", "boolean", "time", "bytes"]
 
-_MADE_ANEW = ("search_*", "sqlite_*", "_prisma_migrations", "change_move")
-"""Tables, or patterns: the search index, and what each database has of its own."""
+_MADE_ANEW = (
+    "search_*", "duplicate_index", "duplicate_record", "duplicate_text", "duplicate_band",
+    "duplicate_pair", "sqlite_*", "_prisma_migrations", "change_move",
+)  # fmt: skip
+"""Tables, or patterns: the indexes, and what each database has of its own."""
 _LEFT_OUT = {
     ("video_analysis", "search_terms"),  # the search index's
     ("change_follower", "holder"),  # a lease of a process
     ("change_follower", "held_until"),
+    ("twelvelabs_job", "holder"),
+    ("twelvelabs_run", "holder"),
 }
 
 _TABLES: dict[Provider, str] = {

@@ -66,10 +66,11 @@ class Requests:
         kinds: dict[Callable[[], Ask], int] = {
             self._create: 14, self._get: 12, self._put: 8, self._patch: 10, self._delete: 4,
             self._list: 10, self._search: 14, self._names: 4, self._rename: 2, self._merge: 2,
-            self._delete_name: 1, self._stats: 3, self._context: 3, self._lookup: 3,
-            self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3, self._audit: 4,
-            self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3, self._bulk: 3,
-            self._delete_many: 1, self._delete_matching: 2,
+            self._delete_name: 1, self._stats: 3, self._context: 3, self._recall: 3,
+            self._lookup: 3, self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3,
+            self._audit: 4, self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3,
+            self._bulk: 3, self._delete_many: 1, self._delete_matching: 2, self._duplicates: 4,
+            self._dismiss: 1, self._merge_videos: 1,
         }  # fmt: skip
         return self._random.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -193,6 +194,9 @@ class Requests:
         body = {"query": self._words(3), "max_tokens": self._random.choice([50, 1000])}
         return "POST", "/api/context", {"json": body}
 
+    def _recall(self) -> Ask:
+        return "POST", "/api/recall", {"json": {"query": self._words(3), "limit": 4}}
+
     def _lookup(self) -> Ask:
         ids = sorted({self._id() for _ in range(4)})
         return "POST", "/api/lookup", {"json": {"video_ids": ids}}
@@ -260,6 +264,22 @@ class Requests:
             "dry_run": self._random.choice(["true", "false"]),
         }
         return "DELETE", "/api/video-analysis/", {"params": params}
+
+    def _duplicates(self) -> Ask:
+        params: dict[str, Any] = {"threshold": self._random.choice([0.7, 0.8, 1])}
+        if self._random.random() < 0.3:
+            params["limit"] = 1
+        if self._random.random() < 0.3:
+            params["cursor"] = "/api/duplicates"
+        return "GET", "/api/duplicates", {"params": params}
+
+    def _dismiss(self) -> Ask:
+        ids = sorted({self._id() for _ in range(3)})
+        return "POST", "/api/duplicates/dismiss", {"json": {"video_ids": ids}}
+
+    def _merge_videos(self) -> Ask:
+        body = {"keep": self._id(), "video_ids": [self._id()]}
+        return "POST", "/api/duplicates/merge", {"json": body, "headers": self._condition()}
 
     def _unknown(self) -> Ask:
         return "GET", f"/api/video-analysis/nobody-has-{self._random.randrange(9)}", {}

@@ -40,6 +40,7 @@ OPERATIONS = {
     "look_up": ("post", "/api/lookup", {200, 400, 413, 415}),
     "audit": ("get", "/api/audit", {200}),
     "search": ("get", "/api/search", {200, 304}),
+    "recall": ("post", "/api/recall", {200, 400, 413, 415}),
     "list_tags": ("get", "/api/tags", {200}),
     "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
     "delete_tag": ("delete", "/api/tags", {204, 404, 507}),
@@ -49,6 +50,11 @@ OPERATIONS = {
     "delete_person": ("delete", "/api/people", {204, 404, 507}),
     "merge_people": ("post", "/api/people/merge", {200, 400, 404, 413, 415, 507}),
     "context": ("post", "/api/context", {200, 400, 413, 415}),
+    "get_stream": ("get", f"{ITEM}/stream", {200, 404, 502}),
+    "upload_video": ("post", "/api/videos", {202, 400, 404, 409, 413, 415, 502, 507}),
+    "get_job": ("get", "/api/jobs/{job_id}", {200, 404}),
+    "follow_job": ("get", "/api/jobs/{job_id}/events", {200, 404}),
+    "twelvelabs_webhook": ("post", "/api/twelvelabs/webhook", {204, 400, 403, 404, 413}),
     "stats": ("get", "/api/stats", {200}),
     "delete_video_analysis": ("delete", ITEM, {204, 404, 412, 428, 507}),
     "export": ("get", "/api/export", {200}),
@@ -57,13 +63,16 @@ OPERATIONS = {
     "write_bulk": ("post", "/api/video-analysis/bulk", {200, 400, 409, 413, 415, 507}),
     "delete_video_analyses": ("delete", "/api/video-analysis/", {200, 409, 507}),
     "delete_bulk": ("post", "/api/bulk/delete", {200, 400, 409, 413, 415, 507}),
+    "twelvelabs_status": ("get", "/api/twelvelabs/status", {200, 404}),
+    "twelvelabs_videos": ("get", "/api/twelvelabs/videos", {200, 404}),
+    "twelvelabs_sync": ("post", "/api/twelvelabs/sync", {202, 404, 507}),
     "list_keys": ("get", "/api/keys", {200}),
     "create_key": ("post", "/api/keys", {201, 400, 409, 413, 415, 507}),
     "revoke_key": ("delete", "/api/keys/{key_id}", {204, 404, 507}),
     "whoami": ("get", "/api/whoami", {200}),
     "health": ("get", "/api/test/health", {200}),
 }
-OPEN = {"health"}
+OPEN = {"health", "twelvelabs_webhook"}
 EVERYWHERE = {421, 422, 429, 500, 503}
 WITH_A_CALLER = {401, 403}
 

@@ -47,6 +47,9 @@ def test_the_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
         ("DATABASE_URL", "postgresql://me:hushed@localhost/db"),
         ("KEYS_SECRET", "hushed"),
+        ("TWELVELABS_API_KEY", "hushed"),
+        ("TWELVELABS_INDEX_ID", "1"),
+        ("TWELVELABS_WEBHOOK_SECRET", "hushed"),
         ("JWT_SECRET", "hushed" * 6),
     ):
         monkeypatch.setenv(name, value)
@@ -93,6 +96,11 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str
         ("RATE_LIMIT_STORE_DOWN", "ajar", "Input should be 'open' or 'closed'"),
         ("FORWARDED_ALLOW_IPS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("FORWARDED_ALLOW_IPS", "proxy", "does not appear to be an IPv4 or IPv6 network"),
+        ("TWELVELABS_API_KEY", "secret key", "has only visible characters of ASCII"),
+        ("TWELVELABS_INDEX_ID", "../1", "has only letters, digits, _ and -"),
+        ("TWELVELABS_BASE_URL", "http://api.twelvelabs.io/v1.3", "must start with https://, or"),
+        ("TWELVELABS_OWNER", "*", "must be 1 to 255 visible characters of ASCII"),
+        ("TWELVELABS_API", "2025-01", "Input should be '2026-07' or '2026-03'"),
         ("AUTH", "maybe", "Input should be 'auto', 'off' or 'required'"),
         ("JWT_SECRET", "secret", "must have at least 32 bytes"),
         ("JWT_JWKS", "http://example.org/keys", "must start with https://"),
@@ -113,6 +121,12 @@ def test_a_bad_setting_is_named(
     assert lines[0].startswith(f"  {name}: ")
     assert reason in lines[0]
     assert "secret" not in str(raised.value)
+
+
+def test_a_key_of_twelve_labs_needs_its_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWELVELABS_API_KEY", "tlk_0123")
+    with pytest.raises(StartupError, match="INDEX_ID: is needed beside TWELVELABS_API_KEY"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

@@ -463,3 +463,22 @@ async def test_a_line_that_stops_it_leaves_nobody_reading_the_file(services: Ser
     at = file.tell()
     await asyncio.sleep(0.2)
     assert file.tell() == at < len(file.getvalue())
+
+
+@pytest.mark.parametrize("mode", ["create", "upsert", "replace"])
+async def test_a_description_that_is_json_becomes_text_and_fields(
+    services: Services, database: Database, mode: str
+) -> None:
+    answer = {"title": "Beach day", "summary": "They dig.", "keywords": ["sand"], "reel": 4}
+    given = {"video_id": "beach", "description": f"```json\n{json.dumps(answer)}\n```"}
+    refused = {**given, "video_id": "snow", "tags": "sand"}
+    written, _ = await imported(services, [{**given, "tags": ["summer"]}, refused], mode=mode)
+    assert statuses(written) == ["created", "failed 422"]
+    record = await stored(services, "beach")
+    assert {name: record[name] for name in ("description", "title", "tags", "extra")} == {
+        "description": "They dig.",
+        "title": "Beach day",
+        "tags": ["summer", "sand"],
+        "extra": {"reel": 4},
+    }
+    assert database.indexed() == {"beach"}
