@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from backend.commands.memories import add_service, names_a_service
@@ -26,8 +28,19 @@ from backend.transfer import (
     whole_file,
 )
 
+_EPILOG = """\
+exit codes:
+  0    the backup is whole, and was verified if it was to be
+  1    the database cannot be used, the service does not answer or refuses, or the file cannot be
+       written; no file is left
+  2    wrong arguments
+  130  interrupted; no file is left
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
     parser.add_argument(
         "destination", type=Path, help="the file; or a folder, in which it is named by the time"
     )
@@ -41,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--keep", type=_at_least_one, help="in a folder: keep so many, and delete the oldest"
     )
     parser.add_argument("--verify", action="store_true", help="read it again before it counts")
+    parser.add_argument("--json", action="store_true", help="answer with a summary in JSON")
     add_service(parser)
 
 
@@ -59,13 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
     path = destination if folder is None else folder / name_of_now(arguments.format)
     try:
         if names_a_service(arguments):
-            _fetch(path, arguments)
+            manifest: Manifest | None = _fetch(path, arguments)
         else:
-            _back_up(load_settings().database_url.get_secret_value(), path, arguments)
-        print(path)
-        if arguments.keep is not None and folder is not None:
-            for old in rotate(folder, arguments.keep):
-                print(f"deleted {old}")
+            manifest = _back_up(load_settings().database_url.get_secret_value(), path, arguments)
+        deleted = [] if arguments.keep is None or folder is None else rotate(folder, arguments.keep)
+        _say(arguments, path, manifest, deleted)
     except (BackupError, StartupError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
@@ -73,17 +85,48 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _back_up(url: str, path: Path, arguments: argparse.Namespace) -> None:
-    if arguments.format == "mmz":
-        _say(asyncio.run(back_up(url, path, verify=arguments.verify)))
+def _say(
+    arguments: argparse.Namespace, path: Path, manifest: Manifest | None, deleted: Sequence[Path]
+) -> None:
+    if arguments.json:
+        tables = {} if manifest is None else manifest.tables
+        rows = {name: each.rows for name, each in tables.items() if each.rows}
+        summary = {
+            "file": str(path),
+            "bytes": path.stat().st_size,
+            "rows": rows if manifest else None,
+            "deleted": [str(old) for old in deleted],
+        }
+        print(json.dumps(summary))
         return
+    for line in said_of(manifest) if manifest else ():
+        print(line)
+    print(path)
+    for old in deleted:
+        print(f"deleted {old}")
+
+
+def _back_up(url: str, path: Path, arguments: argparse.Namespace) -> Manifest | None:
+    """None: of a copy of SQLite's file."""
+    if arguments.format == "mmz":
+        with shown_progress("rows") as show:
+            rows = 0
+
+            def note(more: int) -> None:
+                nonlocal rows
+                rows += more
+                if show:
+                    show(rows)
+
+            return asyncio.run(back_up(url, path, verify=arguments.verify, note=note))
     source = sqlite_path(url, folder=SCHEMA.parent) if provider_of(url) == "sqlite" else None
     if source is None:
         raise BackupError("Only a file of SQLite can be copied: use --format mmz")
     copy_sqlite(source, path, verify=arguments.verify)
+    return None
 
 
-def _fetch(path: Path, arguments: argparse.Namespace) -> None:
+def _fetch(path: Path, arguments: argparse.Namespace) -> Manifest:
     from backend.commands.running_service import service_of  # httpx: 0.1 s that others do without
 
     if arguments.format != "mmz":
@@ -100,10 +143,4 @@ def _fetch(path: Path, arguments: argparse.Namespace) -> None:
                 size += file.write(piece)
                 if show:
                     show(size)
-        manifest = read_backup(part, verify=arguments.verify)
-    _say(manifest)
-
-
-def _say(manifest: Manifest) -> None:
-    for line in said_of(manifest):
-        print(line)
+        return read_backup(part, verify=arguments.verify)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,11 +43,14 @@ def rotate(folder: Path, keep: int) -> list[Path]:
     return old
 
 
-async def back_up(url: str, path: Path, *, verify: bool) -> Manifest:
-    """`verify`: read it again before it gets its name. Raises BackupError."""
+async def back_up(
+    url: str, path: Path, *, verify: bool, note: Callable[[int], None] = lambda _: None
+) -> Manifest:
+    """`verify`: read it again before it gets its name. `note` is told of rows that were written.
+    Raises BackupError."""
     with whole_file(path, is_private=True) as part:
         async with whole_database(url) as database:
-            manifest = await _write(database, part)
+            manifest = await _write(database, part, note)
         if verify:
             read_backup(part, verify=True)
     return manifest
@@ -92,28 +95,28 @@ def check_database(path: Path) -> None:
         raise BackupError(f"The copy is damaged: {said}")
 
 
-async def _write(database: Database, path: Path) -> Manifest:
+async def _write(database: Database, path: Path, note: Callable[[int], None]) -> Manifest:
     with ArchiveWriter(path) as archive:
-        async for _ in _written(database, archive):
-            pass
+        async for rows in _written(database, archive):
+            note(rows)
     return archive.manifest
 
 
 async def _written(
     database: Database, archive: ArchiveWriter, *, longest: timedelta = LONGEST
-) -> AsyncGenerator[None]:
-    """A portion at each step."""
+) -> AsyncGenerator[int]:
+    """A portion at each step: how many rows."""
     async with snapshot_of(database, longest=longest) as snapshot:
         for table in snapshot.tables:
             reader = snapshot.reader(table)
             with archive.table(table) as writer:
                 async for rows in reader.portions():
                     reader.was_written(len(rows), writer.write(rows))
-                    yield
+                    yield len(rows)
     archive.finish(
         Manifest(snapshot.made_at, database.provider, snapshot.migration, archive.tables)
     )
-    yield
+    yield 0
 
 
 class BackupService:
@@ -149,7 +152,7 @@ class BackupService:
             self._is_running = False
 
 
-async def _sent(output: SentFile, steps: AsyncIterator[None]) -> AsyncIterator[bytes]:
+async def _sent(output: SentFile, steps: AsyncIterator[int]) -> AsyncIterator[bytes]:
     yield output.take()
     async for _ in steps:
         yield output.take()

@@ -30,7 +30,7 @@ from backend.records import (
     index_entry_of,
     plain_of,
 )
-from backend.transfer.errors import ImportsRunning
+from backend.transfer.errors import ImportsRunning, Unreadable
 from backend.transfer.pasts import past_of
 from backend.transfer.reading import Line
 from backend.transfer.validation import OF_THE_SERVICE, valid
@@ -44,6 +44,9 @@ _OF_THE_SERVICE = frozenset(OF_THE_SERVICE)
 _MOST_LINES = 500
 _MOST_BYTES = 4 * 2**20
 """Of one transaction."""
+MOST_REFUSED = 100_000
+"""Lines that are no records: a file of nothing else is not read to its end, which may be far, and
+each is told."""
 _HELD_IN_MEMORY = 2**20
 _TOLD_AT_ONCE = 64 * 1024
 _VIDEO_ID: TypeAdapter[str] = TypeAdapter(VideoId)
@@ -189,6 +192,7 @@ class Import:
         self._kept: list[bytes] | None = [] if tells_again else None
         self.summary = Summary(dry_run=options.dry_run)
         """So far; whole when `run` has ended."""
+        self._refused = 0
         self.is_stopping = False
         """Set, it ends after the batch that is being written."""
         self._is_left = False
@@ -306,7 +310,10 @@ class Import:
             for line in self._lines:
                 if self._is_left:
                     return batch
-                batch.entries.append((line.number, self._given(line)))
+                given = self._given(line)
+                batch.entries.append((line.number, given))
+                if isinstance(given, _Refused):
+                    self._note_refused()
                 size += line.size
                 if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
                     return batch
@@ -315,6 +322,14 @@ class Import:
         else:
             batch.is_last = True
         return batch
+
+    def _note_refused(self) -> None:
+        self._refused += 1
+        if self._refused == MOST_REFUSED:
+            raise Unreadable(
+                f"{MOST_REFUSED} lines are no records, and no more is read. Maybe the columns, or "
+                "members, have other names: map=video=video_id."
+            )
 
     async def _write(
         self, batch: _Batch, progress: Progress | None, within: Prisma | None = None

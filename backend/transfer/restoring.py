@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -52,9 +52,16 @@ class _Backup:
             yield portion
 
 
-async def restore(path: Path, url: str, *, schema: Path, force: bool) -> Restored:
-    """`force`: whatever is stored at `url` is lost. `schema`: beside the migrations. Raises
-    BackupError, EngineError, OSError."""
+Note = Callable[[int, int], None]
+"""Of how many rows that are read so many were."""
+
+
+async def restore(
+    path: Path, url: str, *, schema: Path, force: bool, note: Note = lambda _, __: None
+) -> Restored:
+    """`force`: whatever is stored at `url` is lost. `schema`: beside the migrations. `note` is told
+    of a portable backup's rows, each of which is read twice. Raises BackupError, EngineError,
+    OSError."""
     with path.open("rb") as file:
         is_copy = file.read(len(_SQLITE)) == _SQLITE
     provider = provider_of(url)
@@ -65,7 +72,15 @@ async def restore(path: Path, url: str, *, schema: Path, force: bool) -> Restore
             return await _copy_into_sqlite(path, target, schema)
     elif is_copy:
         raise BackupError("A copy of SQLite's file is for SQLite: restore it, and back that up")
-    with closing(ArchiveReader(path)) as archive:
+    total = read = 0
+
+    def note_rows(rows: int) -> None:
+        nonlocal read
+        read += rows
+        note(read, total)
+
+    with closing(ArchiveReader(path, note_rows)) as archive:
+        total = 2 * sum(each.rows for each in archive.manifest.tables.values())
         archive.verify()
         replacement = Replacement(_Backup(archive), LogOrder(provider))
         if provider == "sqlite":

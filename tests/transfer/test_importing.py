@@ -274,6 +274,20 @@ async def test_it_goes_on_where_it_was_cut(services: Services, database: Databas
     assert len(database.rows()) == database.count("change_log") == 1_199
 
 
+async def test_a_file_of_other_things_is_not_read_to_its_end(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.transfer.importing.MOST_REFUSED", 3)
+    lines = [{"a": 1}, {"video_id": "a", "description": "x"}, b"{", {"a": 2}, {"a": 3}]
+    written, summary = await imported(services, lines)
+    assert [(each.line, each.status) for each in written] == [
+        (1, "failed"), (2, "created"), (3, "failed"), (4, "failed"),
+    ]  # fmt: skip
+    assert summary.error is not None
+    assert summary.error.detail.startswith("3 lines are no records, and no more is read.")
+    assert (summary.last_line, summary.complete, database.rows()) == (4, False, {"a": "x"})
+
+
 async def test_what_was_told_is_told_again_where_it_is_kept(services: Services) -> None:
     lines = [{"video_id": f"v{n}", "description": "x"} for n in range(1_200)]
     once = Once("tester", "key", "fingerprint")
