@@ -49,7 +49,7 @@ _BODY = {
             },
             "example": {"file": "..."},
         },
-        "video/mp4": {"schema": _FILE, "example": "..."},
+        "application/octet-stream": {"schema": _FILE, "example": "..."},
     },
 }
 _JOB: Any = {
@@ -77,7 +77,6 @@ _PROBLEMS[415] |= {"description": "The body is neither JSON nor a form nor a vid
 @router.post(
     PATH,
     status_code=202,
-    response_class=JsonResponse,
     response_model=UploadJob,
     summary="Upload a video to the index",
     response_description="The job, which goes on by itself; `Location` tells how far.",
