@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-twelvelabs test-hostile demo-twelvelabs oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-twelvelabs test-imports test-files test-duplicates test-hostile demo-twelvelabs oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -73,6 +73,18 @@ test-owners: venv-dev ## 100,000 random requests of two owners, each compared wi
 test-twelvelabs: venv-dev ## 5,000 videos described while much goes wrong, and 100,000 compared (VIDEOS= KILLS= LARGE=)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/acceptance/twelvelabs.py $(ARGS)
+
+test-imports: venv-dev ## imports that are killed at random moments, by command and over HTTP (KILLS=20 LINES=20000)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/imports.py $(ARGS)
+
+test-files: venv-dev ## imports of files that are huge, cut, damaged or bombs (GIGABYTES=2 LINES=10000000)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/files.py $(ARGS)
+
+test-duplicates: venv-dev ## duplicates of 10,000 and 100,000 records, and merges that are killed (RECORDS= KILLS=20)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/duplicates.py $(ARGS)
 
 test-hostile: venv-dev ## random texts of every shape against every endpoint, on each database (SECONDS=60 SEED=)
 	@$(bin)/memory-mirror setup --no-migrations

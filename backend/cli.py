@@ -31,6 +31,7 @@ COMMANDS = {
     "tags": ("backend.commands.tags", "list, rename, merge or delete tags or people"),
     "audit": ("backend.commands.audit", "list who changed what, seal it, or verify the seals"),
     "keys": ("backend.commands.keys", "make, list, revoke or rotate the keys of callers"),
+    "duplicates": ("backend.commands.duplicates", "list videos whose descriptions say the same"),
     "stats": ("backend.commands.stats", "count what is stored"),
     "export": (
         "backend.commands.export",
@@ -38,6 +39,7 @@ COMMANDS = {
     ),
     "backup": ("backend.commands.backup", "write all that is stored into one file"),
     "restore": ("backend.commands.restore", "bring a backup into a database"),
+    "move": ("backend.commands.move", "bring all that is stored into another database"),
     "twelvelabs": (
         "backend.commands.twelvelabs",
         "keep the records in step with the video index",

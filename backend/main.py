@@ -18,8 +18,10 @@ from backend.http.steps.hosts import allowed_hosts
 from backend.limits import make_limits
 from backend.routers import (
     audit,
+    backup,
     bulk,
     context,
+    duplicates,
     export,
     health,
     history,
@@ -92,7 +94,9 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.history = services.history
     app.state.audit = services.audit
     app.state.access = services.access
+    app.state.duplicates = services.duplicates
     app.state.exports = services.exports
+    app.state.backups = services.backups
     app.state.followers = services.followers
     app.state.recall = services.recall
     app.state.sync = services.sync
@@ -108,8 +112,9 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state.note_read = services.reads.note if settings.audit_reads else None
     # As they are: include_router would compile their paths anew and match each request twice.
     for module in (
-        video_analysis, history, audit, lookup, search, recall, context, names, stats, importing,
-        bulk, export, sync, streams, uploads, twelvelabs_webhook, keys, whoami, health,
+        video_analysis, history, audit, lookup, search, recall, context, names, duplicates, stats,
+        importing, bulk, export, backup, sync, streams, uploads, twelvelabs_webhook, keys, whoami,
+        health,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     docs_pages.install(app, is_open=settings.docs_open)

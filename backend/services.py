@@ -9,10 +9,11 @@ from datetime import timedelta
 from backend.access import AccessRules, AccessService, TokenRules
 from backend.context import ContextService
 from backend.core.config import Settings
+from backend.duplicates import DuplicateService
 from backend.history import AuditService, Followers, HistoryService, Keep, Pruning, ReadLog
 from backend.records import DatabaseService
 from backend.search import SearchService
-from backend.transfer import ExportService
+from backend.transfer import BackupService, ExportService
 from backend.twelvelabs import (
     Budget,
     Connection,
@@ -44,7 +45,9 @@ class Services:
     audit: AuditService
     reads: ReadLog
     access: AccessService
+    duplicates: DuplicateService
     exports: ExportService
+    backups: BackupService
     followers: Followers
     """They begin when they are started."""
     recall: RecallService
@@ -85,6 +88,7 @@ def make_services(
         database.before_disconnect(index.client.close)
     audit = AuditService(database)
     pruning = Pruning(database, keep)
+    duplicates = DuplicateService(database)
     return Services(
         database,
         search,
@@ -93,9 +97,13 @@ def make_services(
         audit,
         ReadLog(database),
         AccessService(database, access),
+        duplicates,
         ExportService(database, guards_csv=guards_csv),
+        BackupService(url),
         Followers(
-            database, (audit.seal, pruning.by_number, pruning.by_age), seconds=follow_seconds
+            database,
+            (audit.seal, pruning.by_number, pruning.by_age, duplicates.follow),
+            seconds=follow_seconds,
         ),
         RecallService(database, search, index, seconds=recall_seconds),
         in_step,

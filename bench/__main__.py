@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench import machine, records, report
+from bench import bulk, machine, records, report
 from bench.answers import WrongAnswerError
 from bench.contestants import CONTESTANTS, HERE, Contestant
 from bench.databases import POSTGRES_SETTINGS, PostgresDatabases, SQLiteDatabases
@@ -37,7 +37,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         prepare(log=_say)
         results = _measure(options)
-    except (PrepareError, WrongAnswerError, LoadFailedError, ServerFailedError) as error:
+    except (
+        PrepareError,
+        WrongAnswerError,
+        LoadFailedError,
+        ServerFailedError,
+        bulk.WrongCountError,
+    ) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     results["command"] = f"make bench ARGS={shlex.quote(words)}" if words else "make bench"
@@ -68,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         default=",".join(map(str, SIZES)),
         help="numbers of rows for the cost by size; empty: do not measure it",
     )
+    parser.add_argument(
+        "--imported", type=int, default=100_000, help="records that are imported (100000)"
+    )
     parser.add_argument("--port", type=int, default=8991)
     parser.add_argument(
         "--output", type=Path, default=HERE / "report", help="folder (bench/report)"
@@ -97,6 +106,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             if c.is_limit or (c.is_ours and not (c.logs_requests or c.needs_key))
         ]
         cost = bench.cost_by_size(by_size, sizes, seconds=min(options.seconds, 3))
+        many = _bulk(options, bench, contestants, sources)
     return {
         "date": date.today().isoformat(),
         "minutes": round((time.monotonic() - started) / 60),
@@ -109,7 +119,22 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "connections": options.connections,
         "contestants": {name: each.as_json() for name, each in measured.items()},
         "cost": cost,
+        "imported": options.imported,
+        "bulk": many,
     }
+
+
+def _bulk(
+    options: argparse.Namespace,
+    bench: Bench,
+    contestants: list[Contestant],
+    sources: list[records.Source],
+) -> dict[str, bulk.Rates]:
+    chosen = options.operations and options.operations.split(",")
+    if chosen and not set(chosen) & set(bulk.OPERATIONS):
+        return {}
+    lines = bulk.lines_of(options.data, sources, options.imported)
+    return bulk.compare(bench, contestants, lines, rounds=options.rounds)
 
 
 @contextmanager

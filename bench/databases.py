@@ -152,10 +152,12 @@ class PostgresDatabases:
         """By the Unix socket, as all but Prisma write it."""
         return f"postgresql://{USER}@/{name}?host={self._server.folder}&port={self._server.port}"
 
+    def libpq_url_of(self, url: str) -> str:
+        return self._libpq_url(url.partition("?")[0].rpartition("/")[2])
+
     def stored(self, url: str, video_id: str) -> str | None:
         async def read() -> str | None:
-            name = url.partition("?")[0].rpartition("/")[2]
-            connection = await asyncpg.connect(self._libpq_url(name))
+            connection = await asyncpg.connect(self.libpq_url_of(url))
             try:
                 found: str | None = await connection.fetchval(
                     "SELECT description FROM video_analysis WHERE video_id = $1", video_id

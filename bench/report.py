@@ -8,18 +8,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import bulk
 from bench.contestants import CONTESTANTS, HERE, PEERS_PYTHON, Contestant
 from bench.operations import OPERATIONS, Operation
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 BY_NAME = {contestant.name: contestant for contestant in CONTESTANTS}
 
+CHART = "\n\n![Requests per second](throughput.svg)"
+
 Results = dict[str, Any]
 
 
 def write(results: Results, folder: Path) -> str:
     """Write README.md and the pictures beside results.json; the report's text."""
-    subprocess.run([PEERS_PYTHON, HERE / "chart.py", folder / "results.json"], check=True)
+    if _has_samples(results):
+        subprocess.run([PEERS_PYTHON, HERE / "chart.py", folder / "results.json"], check=True)
     text = render(results)
     (folder / "README.md").write_text(text, encoding="utf-8")
     return text
@@ -30,6 +34,8 @@ def render(results: Results) -> str:
     for operation in OPERATIONS:
         if any(operation.name in c["samples"] for c in results["contestants"].values()):
             parts.append(_operation(results, operation))
+    if results["bulk"]:
+        parts.append(_bulk(results))
     parts.append(_processes(results))
     if results["cost"]:
         parts.append(_cost(results))
@@ -52,9 +58,11 @@ validation). None writes a log line per request but the rows that say so: ours d
 `LOG_LEVEL` is `warning`. Ours also keeps its search index beside its writes, with the same cores, \
 which no peer does.
 
-{versions}
+{versions}{CHART if _has_samples(results) else ""}"""
 
-![Requests per second](throughput.svg)"""
+
+def _has_samples(results: Results) -> bool:
+    return any(each["samples"] for each in results["contestants"].values())
 
 
 def _operation(results: Results, operation: Operation) -> str:
@@ -101,6 +109,44 @@ def _operation_rows(results: Results, operation: Operation) -> Iterable[Sequence
                 f"{seen['rate'] / limit['rate']:.2f}" if limit else "",
                 f"{here[ours]['rate'] / seen['rate']:.2f}x" if ours and name != ours else "",
             )
+
+
+def _bulk(results: Results) -> str:
+    rates = {
+        name: {operation: median(each) for operation, each in of.items()}
+        for name, of in results["bulk"].items()
+    }
+    rows = []
+    for provider in DATABASES:
+        here = {name: each for name, each in rates.items() if BY_NAME[name].provider == provider}
+        limit = next((each for name, each in here.items() if BY_NAME[name].is_limit), None)
+        ours = next((name for name in here if BY_NAME[name].is_ours), None)
+        for name, seen in here.items():
+            row = [_title(BY_NAME[name])]
+            for operation in bulk.OPERATIONS:
+                row += [
+                    f"{seen[operation]:,.0f}",
+                    f"{seen[operation] / limit[operation]:.2f}" if limit else "",
+                    f"{here[ours][operation] / seen[operation]:.2f}x"
+                    if ours and name != ours
+                    else "",
+                ]
+            rows.append(row)
+    head = ("", "import, records/s", "of the limit", "ours is")
+    return "\n".join(
+        [
+            "## Import and export",
+            "",
+            f"{results['imported']:,} records, as NDJSON, by one request each: of all fields and "
+            "segments, with the change log and the queue of the search index; Fastify has ids and "
+            "descriptions alone, in batches of 500 by `createMany`. Both tell what became of each. "
+            "The limit: the rows that our import wrote, into the same tables with their triggers, "
+            "by `executemany` or `COPY` in one transaction; a cursor on records and one on their "
+            "segments, written by orjson.",
+            "",
+            *_table((*head, "export, records/s", *head[2:]), rows),
+        ]
+    )
 
 
 def _processes(results: Results) -> str:

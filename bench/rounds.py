@@ -75,10 +75,10 @@ class Bench:
         seconds: float,
     ) -> dict[str, Measured]:
         for contestant in contestants:
-            self._fill(contestant, size)
+            self.fill(contestant, size)
         newest = newest_rows(self.sources, size)
         for contestant in contestants:
-            with self._running(contestant, size, flush=False) as (running, url):
+            with self.running(contestant, size, flush=False) as (running, url):
                 if contestant.provider is not None and url is not None:
                     databases, at = self.databases[contestant.provider], url
 
@@ -109,8 +109,8 @@ class Bench:
         cost: dict[str, dict[str, dict[int, float]]] = {}
         for size in sizes:
             for contestant in contestants:
-                self._fill(contestant, size)
-                with self._running(contestant, size, flush=False) as (running, _):
+                self.fill(contestant, size)
+                with self.running(contestant, size, flush=False) as (running, _):
                     for operation in (GET, LIST, CREATE):
                         for duration in (WARM_UP_SECONDS, seconds):
                             seen = self.load.run(
@@ -142,7 +142,7 @@ class Bench:
                 continue  # it stores nothing
             if not some:
                 continue
-            with self._running(contestant, size, flush=flush) as (running, _):
+            with self.running(contestant, size, flush=flush) as (running, _):
                 for operation in some:
                     key = self._key(contestant)
                     sample = self._sample(operation, running, size, seconds, key)
@@ -167,7 +167,7 @@ class Bench:
         )
 
     @contextmanager
-    def _running(
+    def running(
         self, contestant: Contestant, size: int, *, flush: bool
     ) -> Iterator[tuple[Server, str | None]]:
         url = None
@@ -205,7 +205,7 @@ class Bench:
         key = self._key(contestant)
         return {} if key is None else {"X-API-Key": key}
 
-    def _fill(self, contestant: Contestant, size: int) -> None:
+    def fill(self, contestant: Contestant, size: int) -> None:
         if contestant.provider is not None:
             databases = self.databases[contestant.provider]
             databases.fill(contestant.layout, size, rows(self.sources, size))

@@ -157,10 +157,11 @@ def _is_encoded_twice(difference: Difference) -> bool:
 def _is_sought_by_encoded_bytes(difference: Difference) -> bool:
     """Ours finds the records that have these bytes, Prisma's client none."""
     case = str(difference.case)
-    known = ".update_many(" in case and re.search(r"'blobs': \{'has(_every|_some)?': \[?b'", case)
-    if not known or difference.provider != "postgresql":
+    many = r"\.update_many\(.*'blobs': \{'has': b'"
+    several = r"'blobs': \{'has_(every|some)': \[b'"
+    if difference.provider != "postgresql" or not re.search(f"{many}|{several}", case):
         return False
-    return difference.where.startswith("table") or difference.theirs == 0
+    return difference.where.startswith("table") or not difference.theirs
 
 
 def _is_large_integer(difference: Difference) -> bool:
@@ -247,7 +248,7 @@ LISTED: tuple[Listed, ...] = (
         _is_encoded_twice,
     ),
     Listed(
-        "PostgreSQL: many records that are updated where a list of Bytes has some",
+        "PostgreSQL: a list of Bytes that has several, or some in a change of many records",
         "Wrong in Prisma's client: it looks for the base64 text of the bytes, and finds nothing.",
         _is_sought_by_encoded_bytes,
     ),

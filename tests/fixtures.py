@@ -240,8 +240,9 @@ def database(shared_database: Database) -> Database:
     """A migrated database without rows."""
     tables = (
         "video_analysis", "change_log", "change_seal", "change_follower", "idempotency_key",
-        "access_key", "owner_usage", "twelvelabs_job", "twelvelabs_video", "twelvelabs_run",
-        "twelvelabs_usage",
+        "access_key", "owner_usage", "duplicate_index", "duplicate_record", "duplicate_text",
+        "duplicate_band", "duplicate_pair", "duplicate_dismissal", "twelvelabs_job",
+        "twelvelabs_video", "twelvelabs_run", "twelvelabs_usage",
     )  # fmt: skip
     shared_database.execute("; ".join(f"DELETE FROM {table}" for table in tables))
     return shared_database

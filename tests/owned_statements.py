@@ -15,8 +15,9 @@ from backend.engine.drivers.driver import Statement
 OWNED = (
     "video_analysis", "tag", "video_tag", "person", "video_person", "segment", "search_queue",
     "search_document", "search_segment", "search_postings", "search_term", "search_total",
-    "change_log", "idempotency_key", "owner_usage", "twelvelabs_job", "twelvelabs_video",
-    "twelvelabs_run", "twelvelabs_usage",
+    "change_log", "idempotency_key", "owner_usage", "duplicate_index", "duplicate_record",
+    "duplicate_text", "duplicate_band", "duplicate_pair", "duplicate_dismissal", "twelvelabs_job",
+    "twelvelabs_video", "twelvelabs_run", "twelvelabs_usage",
 )  # fmt: skip
 
 HELD = "/* held by the database */"

@@ -3,7 +3,8 @@ from __future__ import annotations
 from itertools import islice
 from statistics import mean
 
-from bench import records, report
+from backend.models.schemas import VideoAnalysisCreate
+from bench import bulk, records, report
 from bench.contestants import CONTESTANTS
 
 
@@ -44,6 +45,12 @@ def test_the_report_names_every_contestant_and_the_ratio_to_it() -> None:
             "seconds": 5,
             "contestants": contestants,
             "cost": {"ours-sqlite": {"get": {1000: 90.0, 10_000: 91.0}}},
+            "imported": 1000,
+            "bulk": {
+                "ours-sqlite": {"import": [8000.0, 9000.0, 1.0], "export": [6000.0]},
+                "bare-sqlite": {"import": [10_000.0], "export": [12_000.0]},
+                "fastify-prisma-sqlite": {"import": [2000.0], "export": [3000.0]},
+            },
         }
     )
     for each in CONTESTANTS:
@@ -57,3 +64,12 @@ def test_the_report_names_every_contestant_and_the_ratio_to_it() -> None:
         "| 1.80 ms | 2.0 | 4.00 | 1.00x |"
     ) in text
     assert "| **Memory Mirror**, SQLite, get one | 90 µs | 91 µs |" in text
+    assert "| **Memory Mirror**, SQLite | 8,000 | 0.80 |  | 6,000 | 0.50 |  |" in text
+    assert "| Fastify 5 + Prisma 7, SQLite | 2,000 | 0.20 | 4.00x | 3,000 | 0.25 | 2.00x |" in text
+
+
+def test_imported_records_have_ids_of_their_own_and_segments() -> None:
+    lines = bulk.lines_of(None, records.generate_sources()[:10], 25)
+    assert len({line["video_id"] for line in lines}) == 25
+    for line in lines:
+        assert VideoAnalysisCreate.model_validate(line).segments

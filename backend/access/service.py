@@ -236,18 +236,17 @@ class AccessService:
     @translated_errors
     async def revoke(self, asker: Caller, id_: str) -> None:
         """Raises KeyNotFound, also for one that the asker could not have made."""
-        await self._own(asker, id_)
-        await self._table.revoke(id_)
-        logger.info("Key %s is revoked by %s", id_, actor.get())
+        if await self._table.revoke(await self._own(asker, id_)):
+            logger.info("Key %s is revoked by %s", id_, actor.get())
 
     @translated_errors
     async def rotate(self, asker: Caller, id_: str, grace: timedelta) -> tuple[StoredKey, str]:
         """The key with its new text. The one of before opens for as long as `grace` yet. Raises
         KeyNotFound."""
-        await self._own(asker, id_)
+        stored = await self._own(asker, id_)
         key = Key.new(id_)
         if not await self._table.rotate(
-            id_, SecretHash.of(key, self._pepper), former_until=now() + grace
+            stored, SecretHash.of(key, self._pepper), former_until=now() + grace
         ):
             raise KeyNotFound(id_)
         logger.info("Key %s has a new secret by %s", id_, actor.get())

@@ -1,15 +1,17 @@
 """The table `access_key`. A key belongs to no single owner, so its rows are read and written for
-all of them."""
+all of them. What becomes of a key is in the change log of each owner for whom it acts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backend.access.keys import Key, SecretHash
-from backend.core.caller import ALL_OWNERS, Scope, acting_for
+from backend.core.caller import ALL_OWNERS, Scope, acting_for, actor
+from backend.core.logs import request_id
 from backend.engine import Provider, now
 from backend.records import Conditions
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 _PRUNED_AT_ONCE = 1_000
+_KIND = "key"
+"""Of its rows in the change log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +96,27 @@ class KeyTable:
             "created_at": key.created_at,
         }
         bound = ", ".join(query.bind(value) for value in values.values())
-        await self._execute(
-            f"INSERT INTO access_key ({', '.join(values)}) VALUES ({bound})", query.args
-        )
+        async with self._transaction() as transaction:
+            await transaction.execute_raw(
+                f"INSERT INTO access_key ({', '.join(values)}) VALUES ({bound})", *query.args
+            )
+            await self._log(transaction, "create", key)
 
-    async def revoke(self, id_: str) -> None:
-        """The time of the first revocation stays."""
+    async def revoke(self, key: StoredKey) -> bool:
+        """The time of the first revocation stays. False: it is revoked already."""
         query = Conditions(self._provider)
         change = f"UPDATE access_key SET revoked_at = {query.bind(now())}"
-        query.conditions += [f"id = {query.bind(id_)}", "revoked_at IS NULL"]
-        await self._execute(change + query.where(), query.args)
+        return await self._change("revoke", key, change, query)
 
-    async def rotate(self, id_: str, new: SecretHash, *, former_until: datetime) -> bool:
-        """The secret of now is taken until then. False: there is no such key, or it is revoked."""
+    async def rotate(self, key: StoredKey, new: SecretHash, *, former_until: datetime) -> bool:
+        """The secret of now is taken until then. False: it is revoked."""
         query = Conditions(self._provider)
         change = (
             "UPDATE access_key SET former_salt = salt, former_hash = hash,"
             f" former_until = {query.bind(former_until)}, salt = {query.bind(new.salt)},"
             f" hash = {query.bind(new.digest)}"
         )
-        query.conditions += [f"id = {query.bind(id_)}", "revoked_at IS NULL"]
-        return bool(await self._execute(change + query.where(), query.args))
+        return await self._change("rotate", key, change, query)
 
     async def note_used(self, minutes: Mapping[str, datetime]) -> None:
         """Of keys by their ids."""
@@ -135,6 +139,35 @@ class KeyTable:
             f" ORDER BY created_at LIMIT {_PRUNED_AT_ONCE})",
             query.args,
         )
+
+    async def _change(self, action: str, key: StoredKey, change: str, query: Conditions) -> bool:
+        """Of a key that is not revoked. Whether it was not."""
+        query.conditions += [f"id = {query.bind(key.id)}", "revoked_at IS NULL"]
+        async with self._transaction() as transaction:
+            changed = await transaction.execute_raw(change + query.where(), *query.args)
+            if changed:
+                await self._log(transaction, action, key)
+        return bool(changed)
+
+    async def _log(self, transaction: Prisma, action: str, key: StoredKey) -> None:
+        query = Conditions(self._provider)
+        at = now()
+        said = (actor.get(), action, request_id.get(), _KIND, key.id)
+        rows = ", ".join(
+            f"({', '.join(query.bind(value) for value in (owner, at, *said))})"
+            for owner in key.owners
+        )
+        await transaction.execute_raw(
+            "INSERT INTO change_log (owner, at, actor, action, request_id, kind, name)"
+            f" VALUES {rows}",
+            *query.args,
+        )
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Prisma]:
+        with acting_for(ALL_OWNERS):
+            async with self._client.tx() as transaction:
+                yield transaction
 
     async def _rows(self, sql: str, args: Sequence[Any]) -> list[dict[str, Any]]:
         with acting_for(ALL_OWNERS):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backend.commands.memories import add_owner, on_database, say_json
-from backend.core.caller import DEFAULT_OWNER
+from backend.commands.memories import add_owner, add_service, asked, on_database, say_json
+from backend.core.caller import ALL_OWNERS, DEFAULT_OWNER
 from backend.engine.cli.command_error import CommandError
 from backend.history import AuditFilters
+from backend.models.audit import AuditPage
 from backend.models.schemas import VideoId
 from backend.models.times import time_of_text
 from backend.services import Services
+
+if TYPE_CHECKING:
+    from backend.commands.running_service import RunningService
 
 _WAIT_SECONDS = 0.2
 _PAGE = 1_000
@@ -30,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--video-id", help="of this video")
     shown.add_argument("--request-id", help="by this request")
     add_owner(shown, or_all=True)
+    add_service(shown)
     shown.add_argument("--limit", type=int, default=100, help="how many at most (100)")
     shown.add_argument("--json", action="store_true", help="answer in JSON")
     shown.set_defaults(act=_list)
@@ -58,9 +63,12 @@ def _list(arguments: argparse.Namespace) -> int:
         video_id=_checked("--video-id", arguments.video_id, TypeAdapter(VideoId).validate_python),
         request_id=arguments.request_id,
     )
-    changes = on_database(
+    changes = asked(
+        arguments,
         lambda services: _changes(services, filters, arguments.limit),
+        lambda service: _asked_changes(service, arguments),
         owner=arguments.owner,
+        without_one=ALL_OWNERS,
     )
     if arguments.json:
         say_json({"changes": changes, "count": len(changes)})
@@ -86,6 +94,22 @@ async def _changes(services: Services, filters: AuditFilters, limit: int) -> lis
         cursor = page["next_cursor"]
         if cursor is None:
             break
+    return changes
+
+
+def _asked_changes(service: RunningService, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    names = ("actor", "action", "video_id", "request_id")
+    given = {"from": arguments.since, "to": arguments.until}
+    given |= {name: getattr(arguments, name) for name in names}
+    params = {name: value for name, value in given.items() if value is not None}
+    changes: list[dict[str, Any]] = []
+    while len(changes) < arguments.limit:
+        limit = min(_PAGE, arguments.limit - len(changes))
+        page = AuditPage.model_validate(service.get("/api/audit", {**params, "limit": limit}))
+        changes += page.model_dump(mode="json")["changes"]
+        if page.next_cursor is None:
+            break
+        params["cursor"] = page.next_cursor
     return changes
 
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from backend.access import KEY_ID_PATTERN, StoredKey
-from backend.commands.memories import on_database
+from backend.commands.memories import add_service, asked, on_database
 from backend.core.caller import ADMIN, ALL_OWNERS, DEFAULT_OWNER, SCOPES, Caller
 from backend.engine import now
 from backend.engine.cli.command_error import CommandError
-from backend.models.access import AccessKey, KeyRequest
+from backend.models.access import AccessKey, KeyPage, KeyRequest, NewKey
 from backend.models.schemas import in_milliseconds
 from backend.services import Services
+
+if TYPE_CHECKING:
+    from backend.commands.running_service import RunningService
 
 OPERATOR = Caller("key", "command", "command", (ALL_OWNERS,), frozenset({ADMIN}))
 """Who can run commands here reads the database, and so may do all."""
 
+_PATH = "/api/keys"
 _PAGE = 1_000
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([mhd])")
@@ -55,6 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rotated.set_defaults(act=_rotate)
     for action in (made, listed, revoked, rotated):
         action.add_argument("--json", action="store_true", help="answer in JSON, on one line")
+    for action in (made, listed, revoked):
+        add_service(action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,20 +82,27 @@ def _create(arguments: argparse.Namespace) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         raise CommandError(f"{first['loc'][0]}: {first['msg']}", code=2) from error
-    key, text = on_database(
-        lambda services: services.access.create(
+
+    async def create(services: Services) -> tuple[AccessKey, str]:
+        key, text = await services.access.create(
             OPERATOR,
             name=wanted.name,
             owners=wanted.owners,
             scopes=wanted.scopes,
             expires_at=wanted.expires_at,
         )
-    )
-    _say_new(arguments, key, text)
+        return _without_secret(key), text
+
+    def ask(service: RunningService) -> tuple[AccessKey, str]:
+        answer = service.send("POST", _PATH, json=wanted.model_dump(mode="json"))
+        made = NewKey.model_validate(answer)
+        return AccessKey(**made.model_dump(exclude={"key"})), made.key
+
+    _say_new(arguments, *asked(arguments, create, ask, owner=None))
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    keys = on_database(_all)
+    keys = asked(arguments, _all, _ask_all, owner=None)
     if arguments.json:
         print(to_json({"keys": [_shown(key) for key in keys], "count": len(keys)}).decode())
         return
@@ -104,7 +117,12 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _revoke(arguments: argparse.Namespace) -> None:
     id_ = _id(arguments.id)
-    on_database(lambda services: services.access.revoke(OPERATOR, id_))
+    asked(
+        arguments,
+        lambda services: services.access.revoke(OPERATOR, id_),
+        lambda service: service.send("DELETE", f"{_PATH}/{id_}"),
+        owner=None,
+    )
     if arguments.json:
         print(to_json({"id": id_, "revoked": True}).decode())
     else:
@@ -115,20 +133,31 @@ def _rotate(arguments: argparse.Namespace) -> None:
     id_ = _id(arguments.id)
     grace = timedelta(0) if arguments.grace == "0" else _duration("--grace", arguments.grace)
     key, text = on_database(lambda services: services.access.rotate(OPERATOR, id_, grace))
-    _say_new(arguments, key, text)
+    _say_new(arguments, _without_secret(key), text)
 
 
-async def _all(services: Services) -> list[StoredKey]:
-    keys: list[StoredKey] = []
+async def _all(services: Services) -> list[AccessKey]:
+    keys: list[AccessKey] = []
     cursor: str | None = None
     while True:
         page, cursor = await services.access.page(OPERATOR, limit=_PAGE, cursor=cursor)
-        keys += page
+        keys += map(_without_secret, page)
         if cursor is None:
             return keys
 
 
-def _say_new(arguments: argparse.Namespace, key: StoredKey, text: str) -> None:
+def _ask_all(service: RunningService) -> list[AccessKey]:
+    keys: list[AccessKey] = []
+    params: dict[str, Any] = {"limit": _PAGE}
+    while True:
+        page = KeyPage.model_validate(service.get(_PATH, params))
+        keys += page.keys
+        if page.next_cursor is None:
+            return keys
+        params["cursor"] = page.next_cursor
+
+
+def _say_new(arguments: argparse.Namespace, key: AccessKey, text: str) -> None:
     if arguments.json:
         print(to_json({"id": key.id, "key": text, "owner": key.owners[0], **_shown(key)}).decode())
         return
@@ -137,11 +166,15 @@ def _say_new(arguments: argparse.Namespace, key: StoredKey, text: str) -> None:
     print(f"Keep it now: it is shown this once. It {end}.")
 
 
-def _shown(key: StoredKey) -> dict[str, Any]:
-    return AccessKey.model_validate(key, from_attributes=True).model_dump(mode="json")
+def _without_secret(key: StoredKey) -> AccessKey:
+    return AccessKey.model_validate(key, from_attributes=True)
 
 
-def _is_over(key: StoredKey) -> bool:
+def _shown(key: AccessKey) -> dict[str, Any]:
+    return key.model_dump(mode="json")
+
+
+def _is_over(key: AccessKey) -> bool:
     return key.expires_at is not None and key.expires_at <= now()
 
 

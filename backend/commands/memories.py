@@ -1,12 +1,16 @@
-"""What the commands on records share: the database of the settings, filters, the output."""
+"""What the commands on records share: whom they ask, filters, the output.
+
+They ask the database of the settings, or a running service (running_service.py).
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -26,12 +30,17 @@ from backend.models.times import time_of_text
 from backend.records import Filters
 from backend.services import Services, services_of
 
+if TYPE_CHECKING:
+    from backend.commands.running_service import RunningService
+
 T = TypeVar("T")
 
 
 def _time(*, last: bool) -> Any:
     return Annotated[datetime, BeforeValidator(lambda text: time_of_text(text, last=last))]
 
+
+_OF_A_KEY = "; of a running service: the first of the key's)"
 
 _PART = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -73,13 +82,34 @@ def filters_of(arguments: argparse.Namespace) -> Filters:
     return Filters(**given)
 
 
+def filter_params(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The filters as a request has them. Raises CommandError."""
+    filters_of(arguments)
+    names = [name.replace("-", "_") for name in _FILTERS]
+    given = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def add_owner(parser: argparse.ArgumentParser, *, or_all: bool = False) -> None:
     """`or_all`: of all owners, where none is named."""
     parser.add_argument(
         "--owner",
         type=_owner_or_all if or_all else _owner,
-        default=ALL_OWNERS if or_all else DEFAULT_OWNER,
-        help="whose, * for all (*)" if or_all else f"whose ({DEFAULT_OWNER})",
+        help=f"whose, * for all (*{_OF_A_KEY}" if or_all else f"whose ({DEFAULT_OWNER}{_OF_A_KEY}",
+    )
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("a running service, in place of the database")
+    group.add_argument(
+        "--url",
+        help="such as http://127.0.0.1:8000; without it MEMORY_MIRROR_URL in the environment, "
+        "where there is one (--url '': the database)",
+    )
+    group.add_argument(
+        "--key",
+        help="the key that it asks for; rather MEMORY_MIRROR_KEY in the environment: others on "
+        "this machine can see what a command is given",
     )
 
 
@@ -91,6 +121,41 @@ def _owner(text: str) -> str:
 
 def _owner_or_all(text: str) -> str:
     return text if text == ALL_OWNERS else _owner(text)
+
+
+def names_a_service(arguments: argparse.Namespace) -> bool:
+    """Raises CommandError where a key is given for none."""
+    if arguments.url or (arguments.url is None and os.environ.get("MEMORY_MIRROR_URL")):
+        return True
+    if arguments.key is not None:
+        raise CommandError("--key is for a running service: name it by --url", code=2)
+    return False
+
+
+def only_on_database(arguments: argparse.Namespace, what: str) -> None:
+    if names_a_service(arguments):
+        raise CommandError(f"{what} needs the database itself: not with --url", code=2)
+
+
+def asked(
+    arguments: argparse.Namespace,
+    of_database: Callable[[Services], Awaitable[T]],
+    of_service: Callable[[RunningService], T],
+    *,
+    owner: str | None,
+    without_one: str = DEFAULT_OWNER,
+) -> T:
+    """What the one or the other says, whichever the arguments name. `without_one`: whose of the
+    database, where no owner is named. Raises CommandError."""
+    if not names_a_service(arguments):
+        return on_database(of_database, owner=owner or without_one)
+    from backend.commands.running_service import service_of  # httpx: 0.1 s that others do without
+
+    with service_of(arguments, owner) as service:
+        try:
+            return of_service(service)
+        except ValidationError as error:
+            raise CommandError(f"{service.at} does not answer as this service does") from error
 
 
 def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAULT_OWNER) -> T:

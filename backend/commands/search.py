@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import argparse
 from html import unescape
+from typing import TYPE_CHECKING, Any
 
-from backend.commands.memories import add_filters, add_owner, filters_of, on_database, say_json
+from backend.commands.memories import (
+    add_filters,
+    add_owner,
+    add_service,
+    asked,
+    filter_params,
+    filters_of,
+    on_database,
+    only_on_database,
+    say_json,
+)
 from backend.engine.cli.command_error import CommandError
+from backend.models.search import SearchPage
+
+if TYPE_CHECKING:
+    from backend.commands.running_service import RunningService
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         " written",
     )
     add_owner(parser)
+    add_service(parser)
     add_filters(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.reindex:
+        only_on_database(arguments, "--reindex")
         number = on_database(lambda services: services.search.reindex())
         print(f"{number} descriptions indexed")
         return 0
@@ -34,8 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.limit <= 100:
         raise CommandError("--limit is 1 to 100", code=2)
     filters = filters_of(arguments)
-    page = on_database(
+    params = {"q": text, "limit": arguments.limit, **filter_params(arguments)}
+    page = asked(
+        arguments,
         lambda services: services.search.search(text, filters, limit=arguments.limit),
+        lambda service: _ask(service, params),
         owner=arguments.owner,
     )
     if arguments.json:
@@ -48,3 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not page["results"]:
         print("Nothing found")
     return 0
+
+
+def _ask(service: RunningService, params: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = service.get("/api/search", params)
+    SearchPage.model_validate(answer)
+    return answer

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import ctypes
 import errno
-import gc
 import multiprocessing
 import os
 import signal
@@ -20,6 +19,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from backend.core.addresses import is_local
 from backend.core.config import load_settings
 from backend.core.errors import DatabaseNotReady, StartupError
+from backend.core.memory import look_for_cycles_rarely
 from backend.engine.cli.command_error import CommandError
 from backend.http.server import HttpProtocol
 
@@ -34,11 +34,7 @@ class Config(uvicorn.Config):
         super().load()
         if (supervisor := multiprocessing.parent_process()) is not None:
             _end_with(supervisor.pid)
-        # By default Python looks for cycles at every 700 new objects, which 16 requests at once
-        # have, and each time finds them still in use; now and then it walks all that is loaded.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 20, 50)
+        look_for_cycles_rarely()
 
 
 _PR_SET_PDEATHSIG = 1

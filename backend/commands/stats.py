@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import argparse
 
-from backend.commands.memories import add_filters, add_owner, filters_of, on_database, say_json
+from backend.commands.memories import (
+    add_filters,
+    add_owner,
+    add_service,
+    asked,
+    filter_params,
+    filters_of,
+    say_json,
+)
+from backend.models.stats import Stats
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="all of the answer, as JSON")
     add_owner(parser)
+    add_service(parser)
     add_filters(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     filters = filters_of(arguments)
-    stats = on_database(lambda services: services.database.stats(filters), owner=arguments.owner)
+    params = filter_params(arguments)
+    stats = asked(
+        arguments,
+        lambda services: services.database.stats(filters),
+        lambda service: Stats.model_validate(service.get("/api/stats", params)),
+        owner=arguments.owner,
+    )
     if arguments.json:
         say_json(stats)
         return 0

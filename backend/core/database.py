@@ -16,6 +16,7 @@ from prisma.errors import (
 )
 
 from backend.core.errors import (
+    DatabaseMoved,
     DatabaseNotReady,
     DatabaseUnavailable,
     ServiceError,
@@ -52,11 +53,17 @@ COLUMN_MISSING = "P2022"
 OF_THE_DATABASE = {"P2010", "P2039"}
 """Prisma's codes for an error that has only the database's own code, in `meta`."""
 
+NULL_CONSTRAINT = {"P2011", "1299", "23502"}
+"""Prisma's code, and those of SQLite and PostgreSQL for a raw query."""
+
 DEADLOCKS = {"40001", "40P01"}
 """serialization_failure, deadlock_detected: a raw query has no code of Prisma's for it."""
 
 FULL = {"13", "53100"}
 """SQLITE_FULL, disk_full."""
+
+WRITES_REFUSED = "memory_mirror_refuses_writes"
+"""What a database says that is moved to another: see transfer/refusing.py."""
 
 CANNOT_STORE = {
     "8",  # SQLITE_READONLY
@@ -98,6 +105,8 @@ def _translated(error: Exception) -> ServiceError | None:
     match error:
         case TableNotFoundError():
             return DatabaseNotReady()
+        case DataError() if WRITES_REFUSED in str(error.meta.get("message", "")):
+            return DatabaseMoved()
         case DataError() if error.code in AWAY or is_deadlock(error):
             return DatabaseUnavailable()
         case DataError() if error.code in OF_THE_DATABASE:
@@ -116,6 +125,12 @@ def is_deadlock(error: DataError) -> bool:
     return error.code == DEADLOCK or (
         error.code in OF_THE_DATABASE and error.meta.get("code") in DEADLOCKS
     )
+
+
+def is_outdated(error: DataError) -> bool:
+    """Whether what a transaction was to change is no longer as it was read: it makes NULL then of a
+    column that is not NULL, which undoes it."""
+    return error.code in NULL_CONSTRAINT or str(error.meta.get("code")) in NULL_CONSTRAINT
 
 
 def _by_the_databases_code(error: DataError) -> ServiceError | None:

@@ -12,6 +12,7 @@ ServiceError                 answered as a problem document; records/errors.py h
   RequestIncomplete          400, the client went away in the middle of its body
   DatabaseUnavailable        503, with Retry-After
     DatabaseNotReady         503, a table or column is missing
+    DatabaseMoved            503, with a longer Retry-After: it takes no writes
   RateLimitsUnavailable      503, with Retry-After: what cannot be counted is refused
   StorageFull                507, nothing was written; reading goes on
 StartupError                 the server cannot start; its text is shown to who started it
@@ -167,6 +168,16 @@ class DatabaseUnavailable(ServiceError):
 class DatabaseNotReady(DatabaseUnavailable):
     def __init__(self) -> None:
         super().__init__("The database is not ready: its tables are not up to date.")
+
+
+class DatabaseMoved(DatabaseUnavailable):
+    headers: Mapping[str, str] = {"Retry-After": "5"}
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What is stored is being moved to another database. Reading goes on; nothing is "
+            "written until the service uses that one."
+        )
 
 
 class RateLimitsUnavailable(ServiceError):

@@ -17,6 +17,7 @@ from backend.core.database import Database
 from backend.core.errors import DatabaseNotReady, StartupError
 from backend.core.memory import give_back_freed_memory
 from backend.core.role import is_held_to_owners
+from backend.core.threads import take_short_turns
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     limits: Limits = app.state.limits
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     give_back_freed_memory()
+    take_short_turns()
     await database.connect()
     try:
         await _say_if_not_ready(database, app.state.search, app.state.database)

@@ -3,18 +3,34 @@
 in_process(Prisma)    a generated client that runs on this engine
 JsonRecords           records as JSON has them, without a model made of each
 Scope                 what a client's calls are confined to, such as one tenant's rows
-fetch()               rows of raw SQL as the driver has them
+fetch()               rows of raw SQL as the driver has them; fetch_written(): of SQL that writes
+insert()              many rows, by few statements
 cuid(), now()         an id and a time as the engine makes them
 """
 
 from __future__ import annotations
 
-from .client.fetched import fetch
+from .client.fetched import fetch, fetch_written
 from .client.in_process import in_process
+from .client.inserted import insert
 from .client.json_records import JsonRecords
+from .inserts import Row, Table
 from .plan import JsonForm
 from .plan.generators import cuid, now
 from .provider import Provider
 from .scope import Scope
 
-__all__ = ["JsonForm", "JsonRecords", "Provider", "Scope", "cuid", "fetch", "in_process", "now"]
+__all__ = [
+    "JsonForm",
+    "JsonRecords",
+    "Provider",
+    "Row",
+    "Scope",
+    "Table",
+    "cuid",
+    "fetch",
+    "fetch_written",
+    "in_process",
+    "insert",
+    "now",
+]

@@ -26,6 +26,7 @@ from .drivers.driver import (
     no_settings,
 )
 from .errors import DriverError, EngineError, user_facing
+from .inserts import Row, Table, insertion
 from .metrics import Metrics
 from .plan import JsonForm, Plan, Single, lower_plan
 from .plan.cache import PlanCache
@@ -181,19 +182,54 @@ class Engine:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    async def fetch(
+        self, sql: str, parameters: Sequence[Any], transaction: str | None
+    ) -> Sequence[Sequence[Any]]:
         """The rows of raw SQL that only reads, as the driver has them: bytes are bytes, not the
         base64 text of Prisma's JSON. Raises EngineError."""
-        values = [self._raw_parameter(value) for value in parameters]
-        types = tuple(kind for kind, _ in values)
-        statement = self._raw_statement(sql, types, returns_rows=True, raw=False)
-        args = [value for _, value in values]
+        rendered = self._rendered(sql, parameters)
+
+        def start() -> Program:
+            return (yield rendered)
+
         try:
-            rows = await self._connected().execute(statement, args, reads_only=True)
+            if transaction is None:
+                rows = await self._connected().execute(*rendered, reads_only=True)
+            else:
+                rows = await self._transactions.run(transaction, start)
         except DriverError as error:
             raise user_facing(error, raw=not _is_connection_trouble(error)) from error
         assert isinstance(rows, Rows)
         return rows.records
+
+    async def insert(
+        self, rows: Sequence[tuple[Table, Sequence[Row]]], transaction: str | None
+    ) -> None:
+        """All of them, or none. Raises EngineError."""
+        provider = self._connected().provider
+
+        def start(_: Any = None) -> Program:
+            return insertion(provider, rows)
+
+        plan = Plan(start, reads_only=False, atomic=True)
+        await self._run(start, plan, transaction, raw=False)
+
+    async def fetch_written(
+        self, sql: str, parameters: Sequence[Sequence[Any]]
+    ) -> Sequence[Sequence[Sequence[Any]]]:
+        """The same of raw SQL that writes, for each of these parameters: all take effect, or none.
+        Raises EngineError."""
+        each = [self._rendered(sql, some) for some in parameters]
+
+        def program(scope: Any = None) -> Program:
+            found = []
+            for rendered in each:
+                found.append((yield rendered).records)
+            return found
+
+        plan = Plan(program, reads_only=False, atomic=len(each) > 1)
+        found: Sequence[Sequence[Sequence[Any]]] = await self._run(program, plan, None, raw=True)
+        return found
 
     async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> list[Any]:
         """Several calls as one: all take effect, or none. Their results. Raises EngineError."""
@@ -322,6 +358,12 @@ class Engine:
         reads_only = returns_rows and _only_reads(sql)
         return program, Plan(program, reads_only=reads_only, atomic=False)
 
+    def _rendered(self, sql: str, parameters: Sequence[Any]) -> tuple[Statement, Sequence[Any]]:
+        values = [self._raw_parameter(value) for value in parameters]
+        types = tuple([kind for kind, _ in values])
+        statement = self._raw_statement(sql, types, returns_rows=True, raw=False)
+        return statement, [value for _, value in values]
+
     def _raw_statement(
         self, sql: str, types: tuple[str, ...], *, returns_rows: bool, raw: bool
     ) -> Statement:
@@ -339,6 +381,8 @@ class Engine:
 
     def _raw_parameter(self, value: Any) -> tuple[str, Any]:
         """The scalar type by which a raw query's parameter is written, and its plain value."""
+        if type(value) is str:  # most are
+            return "string", value
         if isinstance(value, self._fields.Json):
             return "json", json_text(value.data)
         if isinstance(value, self._fields.Base64):

@@ -3,7 +3,6 @@
 service.py        HistoryService: the versions of each record, read and brought back
 audit.py          AuditService: the change log, filtered and exported
 change_log.py     rows of the change log, in their order
-images.py         a version of a record, of what the log keeps of it
 diff.py           what differs between two versions
 digests.py        the digest of each row
 seals.py          a hash chain over the rows; verification.py: whether it still agrees
@@ -16,7 +15,8 @@ followers.py      what follows the log beside the requests
 from __future__ import annotations
 
 from .audit import AuditFilters, AuditService
-from .followers import Followers
+from .change_log import SETTLED
+from .followers import Followers, remember_position, whose_changes
 from .following import Change, Following
 from .pruning import Keep, Pruning
 from .reads import ReadLog
@@ -24,6 +24,7 @@ from .service import HistoryService
 from .verification import Verified
 
 __all__ = [
+    "SETTLED",
     "AuditFilters",
     "AuditService",
     "Change",
@@ -34,4 +35,6 @@ __all__ = [
     "Pruning",
     "ReadLog",
     "Verified",
+    "remember_position",
+    "whose_changes",
 ]

@@ -19,7 +19,7 @@ from backend.core.caller import DEFAULT_OWNER
 from backend.engine import Provider
 from backend.history import change_log
 from backend.history.change_log import Position, Row
-from backend.history.images import time_of
+from backend.models.schemas import time_of
 from backend.records import Conditions
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from backend.core.database import Database
 from backend.engine import Provider
-from backend.history.change_log import START, Position, bound
+from backend.history import change_log
+from backend.history.change_log import SETTLED, START, Position, bound
 from backend.records import Conditions
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _TIMEOUT = timedelta(seconds=_HELD_SECONDS)
 _REST = 3
 """A follower with much to do rests for so many times as long as it has worked: the requests come
 first."""
+
+_MOST_LOOKED_AT = 1_000
 
 Portion = Callable[[], Awaitable[int | None]]
 """Does a bounded part of the work: how many rows; 0: nothing is left; None: another process is at
@@ -94,6 +97,29 @@ def remember(provider: Provider, name: str, reached: Position) -> tuple[str, lis
         " number = excluded.number",
         query.args,
     )
+
+
+async def remember_position(
+    client: Prisma, provider: Provider, name: str, reached: Position
+) -> None:
+    sql, args = remember(provider, name, reached)
+    await client.execute_raw(sql, *args)
+
+
+async def whose_changes(
+    client: Prisma, provider: Provider, name: str
+) -> tuple[list[str], Position | None]:
+    """Whose changes are the next for this follower, some of them; and the last row of those. Of
+    rows below the oldest running transaction alone: none can come in between later."""
+    since = (await position(client, provider, name)).next
+    query = Conditions(provider)
+    if (settled := SETTLED[provider]) is not None:
+        query.conditions.append(settled)
+    rows = await change_log.rows(
+        client, query, columns=("c.owner",), since=since, limit=_MOST_LOOKED_AT, oldest_first=True
+    )
+    owners = list(dict.fromkeys(row["owner"] for row in rows))
+    return owners, rows[-1]["position"] if rows else None
 
 
 class Followers:

@@ -82,7 +82,7 @@ async def prune_by_number(client: Prisma, provider: Provider, keep: Keep) -> int
             old.append(row)
         await _prune(own, provider, old)
         if reached is not None:
-            await _remember(own, provider, name, reached)
+            await followers.remember_position(own, provider, name, reached)
         return len(found) if reached is not None else 0
 
 
@@ -107,7 +107,7 @@ async def prune_by_age(client: Prisma, provider: Provider, keep: Keep) -> int | 
             ],
         )
         if found:
-            await _remember(own, provider, _BY_AGE, found[-1]["position"])
+            await followers.remember_position(own, provider, _BY_AGE, found[-1]["position"])
         return len(found)
 
 
@@ -195,8 +195,3 @@ async def _prune(client: Prisma, provider: Provider, found: Sequence[Row]) -> No
             batch, waiting = client.batch_(), 0
     if waiting:
         await batch.commit()
-
-
-async def _remember(client: Prisma, provider: Provider, name: str, reached: Position) -> None:
-    sql, args = followers.remember(provider, name, reached)
-    await client.execute_raw(sql, *args)

@@ -10,7 +10,7 @@ from backend.core.threads import in_thread
 from backend.history import change_log
 from backend.history.change_log import VIDEO, Position, Row
 from backend.history.diff import changed_fields
-from backend.history.images import record_of_image, time_of
+from backend.models.schemas import time_of
 from backend.records import (
     Conditions,
     DatabaseService,
@@ -19,6 +19,7 @@ from backend.records import (
     VersionNotFound,
     VideoAnalysisNotFound,
     record_of,
+    record_of_image,
 )
 
 _LOOKED_AT_ONCE = 1_000

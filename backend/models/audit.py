@@ -19,13 +19,14 @@ class Change(BaseModel):
     )
     action: str = Field(
         description="`create`, `update`, `delete` or `restore` of a video; `rename`, `merge` or "
-        "`delete` of a tag or a person; `read`, and `lost` for reads that were not written down.",
+        "`delete` of a tag or a person; `create`, `rotate` or `revoke` of a key; `read`, and "
+        "`lost` for reads that were not written down.",
         examples=["update"],
     )
-    kind: str = Field(description="`video`, `tag`, `person` or `read`.", examples=["video"])
+    kind: str = Field(description="`video`, `tag`, `person`, `key` or `read`.", examples=["video"])
     name: str = Field(
-        description="Of a video its id, of a tag or a person the name that went, of a read the "
-        "path.",
+        description="Of a video or a key its id, of a tag or a person the name that went, of a "
+        "read the path.",
         examples=["6789abcd-beach-day"],
     )
     version: int | None = Field(description="Of a video: that it then had.", examples=[2])

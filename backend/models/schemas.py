@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -78,6 +78,12 @@ def check_digits(value: object) -> object:
 
 def in_milliseconds(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def time_of(value: str | datetime) -> str:
+    """As answers have it, of what the database has."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return in_milliseconds(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
 
 
 VideoId = Annotated[

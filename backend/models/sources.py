@@ -44,4 +44,5 @@ HUMAN = Source(kind="human")
 
 def stored(source: Source, at: str) -> dict[str, Any]:
     """As a record keeps it. `at`: RFC 3339."""
-    return {**source.model_dump(exclude_none=True), "at": at}
+    said = {name: value for name, value in source.__dict__.items() if value is not None}
+    return {**said, "at": at}

@@ -12,15 +12,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prisma.errors import DataError
 
 from backend.core.caller import owner
-from backend.core.owners import found_owned
-
-if TYPE_CHECKING:
-    from prisma import Prisma
 
 RowT = TypeVar("RowT")
 DoneT = TypeVar("DoneT")
@@ -51,7 +47,7 @@ class _Group(Generic[RowT, DoneT]):
         self.timer: asyncio.TimerHandle | None = None
 
 
-class _BatchedWrites(ABC, Generic[RowT, DoneT]):
+class BatchedWrites(ABC, Generic[RowT, DoneT]):
     def __init__(self) -> None:
         self._groups: dict[Hashable, _Group[RowT, DoneT]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -145,7 +141,7 @@ def _is_refused(error: Exception) -> bool:
     return isinstance(error, DataError) and error.code not in _OUTCOME_UNKNOWN
 
 
-class BatchedCreates(_BatchedWrites[Mapping[str, Any], None]):
+class BatchedCreates(BatchedWrites[Mapping[str, Any], None]):
     """`actions` are those of a model of the generated client, outside any transaction."""
 
     def __init__(self, actions: Any) -> None:
@@ -164,86 +160,3 @@ class BatchedCreates(_BatchedWrites[Mapping[str, Any], None]):
     async def _write(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[None]:
         await self._actions.create_many(rows)
         return [None] * len(rows)
-
-
-class DescriptionUpdate(NamedTuple):
-    """Arguments of update_many."""
-
-    columns: Any
-    """By the names of _UPDATED."""
-    where: Any
-    """id, version"""
-
-
-_UPDATED = {
-    "description": ("description", "text"),
-    "searchTerms": ("search_terms", "text"),
-    "hasRelations": ("has_relations", "boolean"),
-    "size": ("size", "integer"),
-    "sources": ("sources", "text"),
-    "version": ("version", "integer"),
-    "written": ("written", "text"),
-    "updatedAt": ("updated_at", "timestamp"),
-}
-"""What an update of the description changes: by its names in schema.prisma, column and type."""
-
-
-def _update() -> str:
-    """$1: ids, $2: the versions that were read, and then the columns."""
-    arrays = [f"${n}::{type_}[]" for n, (_, type_) in enumerate(_UPDATED.values(), start=3)]
-    names = [f'"new_{column}"' for column, _ in _UPDATED.values()]
-    changes = [f'"{column}" = new."new_{column}"' for column, _ in _UPDATED.values()]
-    return f"""
-        WITH new AS (
-            SELECT * FROM unnest($1::text[], $2::integer[], {", ".join(arrays)})
-                AS new("id", "read", {", ".join(names)})
-        ), free AS (
-            SELECT "id" FROM new JOIN "video_analysis" AS v USING ("id")
-            WHERE {found_owned("v")} AND v."version" = new."read"
-            FOR UPDATE OF v SKIP LOCKED
-        )
-        UPDATE "video_analysis" AS v SET {", ".join(changes)}
-        FROM free JOIN new USING ("id") WHERE {found_owned("v")} AND v."id" = free."id"
-        RETURNING v."id"
-    """
-
-
-_UPDATE = _update()
-
-
-class BatchedUpdates(_BatchedWrites[DescriptionUpdate, bool | None]):
-    """New descriptions on PostgreSQL, where each statement is a round trip and a transaction of its
-    own. (SQLite's writer batches by itself.) Prisma has no update of many records, each to other
-    values."""
-
-    def __init__(self, client: Prisma) -> None:
-        super().__init__()
-        self._client = client
-
-    async def update(self, update: DescriptionUpdate) -> bool:
-        """Whether there was such a record, and is changed. Raises what `update_many` of the client
-        raises."""
-        done = await self._add(owner.get(), update)
-        return await self._update(update) if done is None else done
-
-    async def _update(self, update: DescriptionUpdate) -> bool:
-        columns, where = update
-        return await self._client.videoanalysis.update_many(columns, where) == 1
-
-    async def _write(self, rows: Sequence[DescriptionUpdate]) -> Sequence[bool | None]:
-        """None: not written with the others. Who holds the record is waited for alone."""
-        if len(rows) == 1:
-            return [await self._update(rows[0])]
-        by_id = {row.where["id"]: row for row in rows}  # one of those that change one record
-        chosen = list(by_id.values())
-        found: Any = await self._client.query_raw(
-            _UPDATE,
-            list(by_id),
-            [where["version"] for _, where in chosen],
-            *([columns[name] for columns, _ in chosen] for name in _UPDATED),
-        )
-        changed = {row["id"] for row in found}
-        return [
-            True if by_id[row.where["id"]] is row and row.where["id"] in changed else None
-            for row in rows
-        ]

@@ -13,49 +13,50 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
-    Iterable,
-    Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
 from backend.core.database import is_deadlock
 from backend.core.errors import DatabaseUnavailable, InvalidRequest, ServiceError
-from backend.core.owners import OWNER, owned
-from backend.engine import cuid, now
+from backend.core.owners import owned
+from backend.engine import cuid, insert, now
 from backend.models.schemas import (
     VideoAnalysis,
     VideoAnalysisCreate,
     VideoAnalysisPatch,
-    in_milliseconds,
 )
 from backend.models.sources import Source
 from backend.records import record as records
-from backend.records.errors import VideoAnalysisExists
+from backend.records.errors import VersionsExist, VideoAnalysisExists
 from backend.records.filter_sql import Conditions
 from backend.records.filters import Filters
+from backend.records.inserts import NewRecord, rows_of
+from backend.records.merging import merge
+from backend.records.past import Past, take_over
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
-from backend.records.renames import PEOPLE, TAGS
 from backend.records.rows import (
-    ROWS,
     Changes,
-    Create,
     changed_record,
     changes_of,
-    new_record,
-    stored_by,
+    make_names,
     update_record,
 )
-from backend.records.sources import sources_of_new
-from backend.records.versions import delete_those, each_of, last_versions
+from backend.records.versions import (
+    ChangedMeanwhile,
+    Expected,
+    Known,
+    delete_those,
+    known_versions,
+    those_videos,
+)
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -71,32 +72,29 @@ _MAX_WAIT = timedelta(seconds=30)
 _TIMEOUT = timedelta(minutes=2)
 _LONGEST = timedelta(hours=2)
 """Of a transaction that holds all records of an import."""
-_MOST_ROWS = 16
-"""Of one statement. A plan for each number of rows would push out others: powers of two."""
-_MOST_RELATED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What is to be written of a video. `patch`: with the mode upsert, where there is a record."""
+class Given(NamedTuple):
+    """What is to be written of a video. `patch`: with the mode upsert, where there is a record.
+    `entry`: of the search index, where it is made of `create` already."""
 
     video_id: str
     create: VideoAnalysisCreate | InvalidRequest
     patch: VideoAnalysisPatch | None = None
+    entry: str | None = None
+    past: Past | None = None
+    """To be taken over with the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     status: Status
     error: ServiceError | None = None
 
 
 Committing = Callable[["Prisma", Sequence[Outcome]], Awaitable[None]]
 """Joins a transaction at its end: what became of those that are given, so far."""
-
-
-class _ChangedMeanwhile(Exception):
-    """Another has changed a record that was read."""
+Deleting = Callable[["Prisma", Any], Awaitable[None]]
+"""The same of a deletion: what it answers, as JSON."""
 
 
 class BulkWriter:
@@ -131,7 +129,7 @@ class BulkWriter:
                     outcomes = [*done, *await batch.write(chosen)]
                     if committing is not None:
                         await committing(transaction, outcomes)
-            except (_ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
                 pass
             except DataError as error:
                 if (refusal := await self._quotas.refusal(error)) is not None:
@@ -169,14 +167,12 @@ class BulkWriter:
             return
         self._on_write()
 
-    async def delete(self, video_ids: Sequence[str]) -> set[str]:
+    async def delete(self, video_ids: Sequence[str], committing: Deleting) -> set[str]:
         """Those of them that there were."""
+        found: set[str] = set()
 
         def narrow(query: Conditions) -> None:
-            given = each_of(query, video_ids)
-            query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
-
-        found: set[str] = set()
+            those_videos(query, video_ids)
 
         async def work(transaction: Prisma) -> bool:
             query = Conditions(self._provider)
@@ -189,12 +185,15 @@ class BulkWriter:
             )
             found.clear()
             found.update(row["video_id"] for row in rows)
-            return bool(found) and await delete_those(transaction, self._provider, narrow) > 0
+            if not found or not await delete_those(transaction, self._provider, narrow):
+                return False
+            await committing(transaction, sorted(found))
+            return True
 
         await self._until_done(work)
         return found
 
-    async def delete_matching(self, filters: Filters, confirmed: int) -> int:
+    async def delete_matching(self, filters: Filters, confirmed: int, committing: Deleting) -> int:
         """How many records `filters` name. They are deleted if it is as many as `confirmed`."""
         deleted = 0
 
@@ -203,20 +202,47 @@ class BulkWriter:
             deleted = await delete_those(
                 transaction, self._provider, lambda query: query.add(filters)
             )
-            return deleted == confirmed
+            if deleted != confirmed:
+                return False
+            await committing(transaction, deleted)
+            return True
 
         await self._until_done(work)
         return deleted
+
+    async def merge(
+        self,
+        keep: str,
+        others: Sequence[str],
+        expected: Expected | None,
+        storing: Callable[[Prisma, VideoAnalysis], Awaitable[None]],
+    ) -> VideoAnalysis:
+        """See merging.py. `storing` joins the transaction at its end."""
+        merged: list[VideoAnalysis] = []
+
+        async def work(transaction: Prisma) -> bool:
+            merged[:] = [await merge(transaction, self._provider, keep, others, expected)]
+            await storing(transaction, merged[0])
+            return True
+
+        await self._until_done(work)
+        return merged[0]
 
     async def _until_done(self, work: Callable[[Prisma], Awaitable[bool]]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 await self.in_one_transaction(work)
+            except (ChangedMeanwhile, UniqueViolationError, ForeignKeyViolationError):
+                pass
             except DataError as error:
-                if not is_deadlock(error) or attempt == _ATTEMPTS - 1:
+                if (refusal := await self._quotas.refusal(error)) is not None:
+                    raise refusal from error
+                if not is_deadlock(error):
                     raise
             else:
                 return
+            await asyncio.sleep(random.uniform(0, 0.01) * min(attempt, 10))
+        raise DatabaseUnavailable("Too many others change these videos. Try again shortly.")
 
     @asynccontextmanager
     async def _unit(self, within: Prisma | None) -> AsyncIterator[Prisma]:
@@ -227,7 +253,7 @@ class BulkWriter:
         await within.execute_raw("SAVEPOINT bulk")
         try:
             yield within
-        except (DataError, _ChangedMeanwhile):
+        except (DataError, ChangedMeanwhile):
             await within.execute_raw("ROLLBACK TO SAVEPOINT bulk")
             raise
         await within.execute_raw("RELEASE SAVEPOINT bulk")
@@ -239,7 +265,7 @@ class _Undone(Exception):
 
 class _Batch:
     """The part of a transaction that writes some records. Raises what the client raises, and
-    _ChangedMeanwhile."""
+    ChangedMeanwhile."""
 
     def __init__(
         self, transaction: Prisma, provider: Any, mode: Mode, override_human: bool
@@ -249,62 +275,77 @@ class _Batch:
         self._mode = mode
         self._override_human = override_human
         self._reader = Reader(transaction, provider)
-        self._creates: list[Create] = []
+        self._creates: list[NewRecord] = []
         """To be inserted."""
 
     async def write(self, given: Sequence[Given]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(given):
-            rest = given[len(outcomes) :]
-            ids = list(dict.fromkeys(each.video_id for each in rest))
-            found, read = await self._reader.by_video_ids(ids)
-            stored = {id_: records.record_of(answer) for id_, answer in found.items()}
-            outcomes += await self._write_part(list(_of_videos(rest, set(ids[:read]))), stored)
+            outcomes += await self._write_part(given[len(outcomes) :])
         return outcomes
 
-    async def _write_part(
-        self, given: Sequence[Given], found: dict[str, VideoAnalysis]
-    ) -> list[Outcome]:
-        new = [each.video_id for each in given if each.video_id not in found]
-        last = await last_versions(self._transaction, self._provider, new) if new else {}
+    async def _write_part(self, given: Sequence[Given]) -> list[Outcome]:
+        """As many of them, from the first on, as have stored records that fit in memory."""
+        self._moment = now()
+        ids = list(dict.fromkeys([each.video_id for each in given]))
+        known = await known_versions(self._transaction, self._provider, ids)
+        stored: dict[str, VideoAnalysis | NewRecord | None] = {
+            id_: None for id_, version in known.items() if version.is_stored
+        }
+        if stored and self._mode in ("upsert", "replace"):
+            there = list(stored)
+            found, read = await self._reader.by_video_ids(there)
+            stored |= {id_: records.record_of(answer) for id_, answer in found.items()}
+            if read < len(there):
+                unread = set(there[read:])
+                given = list(takewhile(lambda each: each.video_id not in unread, given))
         outcomes = []
         for each in given:
-            read = found.get(each.video_id)
             try:
-                if read is None:
-                    found[each.video_id] = await self._create(each, last.get(each.video_id, 0) + 1)
-                    status: Status = "created"
-                elif self._mode == "create":
-                    raise VideoAnalysisExists(each.video_id)
-                elif self._mode == "skip":
-                    status = "skipped"
-                else:
-                    changed = await self._change(each, read)
-                    found[each.video_id] = changed or read
-                    status = "updated" if changed else "unchanged"
+                outcomes.append(Outcome(await self._write_one(each, stored, known)))
             except ServiceError as error:
                 outcomes.append(Outcome("failed", error))
-            else:
-                outcomes.append(Outcome(status))
         await self._insert()
         return outcomes
 
-    async def _create(self, given: Given, version: int) -> VideoAnalysis:
-        analysis = given.create
-        if isinstance(analysis, InvalidRequest):
-            raise analysis
-        moment = now()
-        source = analysis.source or IMPORT
-        create = await new_record(
-            analysis,
-            id_=cuid(),
-            version=version,
-            created_at=moment,
-            moment=moment,
-            sources=sources_of_new(analysis, source, in_milliseconds(moment)),
-        )
-        self._creates.append(create)
-        return stored_by(create)
+    async def _write_one(
+        self,
+        given: Given,
+        stored: dict[str, VideoAnalysis | NewRecord | None],
+        known: Mapping[str, Known],
+    ) -> Status:
+        """`stored`: what there is of each video by now; None: it need not be known."""
+        id_ = given.video_id
+        if id_ not in stored:
+            if isinstance(given.create, InvalidRequest):
+                raise given.create
+            if given.past is not None:
+                if id_ in known:
+                    raise VersionsExist(id_)
+                await self._take_over(given.past)
+                stored[id_] = None
+                return "created"
+            version = known[id_].last + 1 if id_ in known else 1
+            source = given.create.source or IMPORT
+            new = NewRecord(given.create, source, cuid(), version, self._moment, given.entry)
+            self._creates.append(new)
+            stored[id_] = new
+            return "created"
+        if self._mode == "create":
+            raise VideoAnalysisExists(id_)
+        if self._mode == "skip":
+            return "skipped"
+        read = stored[id_]
+        if isinstance(read, NewRecord):
+            read = read.stored()
+        assert read is not None
+        stored[id_] = changed = await self._change(given, read) or read
+        return "unchanged" if changed is read else "updated"
+
+    async def _take_over(self, past: Past) -> None:
+        await self._insert()
+        await make_names(self._transaction, self._provider, [past.analysis])
+        await take_over(self._transaction, self._provider, past)
 
     async def _change(self, given: Given, read: VideoAnalysis) -> VideoAnalysis | None:
         """None: it says nothing new."""
@@ -315,48 +356,17 @@ class _Batch:
             read, changes, source or IMPORT, override_human=self._override_human
         )
         await self._insert()  # it may be one of them
-        await self._make_names([update.record])
+        await make_names(self._transaction, self._provider, [update.record])
         if not await update_record(self._transaction, update):
-            raise _ChangedMeanwhile
+            raise ChangedMeanwhile
         return update.record
 
     async def _insert(self) -> None:
         creates, self._creates = self._creates, []
         if not creates:
             return
-        made = [stored_by(create) for create in creates]
-        await self._make_names(made)
-        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for create in creates:
-            row = {name: value for name, value in create.row.items() if value is not None}
-            by_columns.setdefault(tuple(row), []).append(row)
-        for rows in by_columns.values():
-            await _create_many(self._transaction.videoanalysis, rows, _MOST_ROWS)
-        for actions, rows_of in ROWS.values():
-            related = [row for record in made for row in rows_of(record)]
-            await _create_many(actions(self._transaction), related, _MOST_RELATED)
-
-    async def _make_names(self, changed: Iterable[VideoAnalysis]) -> None:
-        """The rows of tags and people that there are not yet."""
-        names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
-        for record in changed:
-            names[TAGS.names].update(record.tags)
-            names[PEOPLE.names].update(record.people)
-        for table, given in names.items():
-            if given:
-                query = Conditions(self._provider)
-                # In one order, so that two transactions do not wait for each other.
-                each = each_of(query, sorted(given))
-                await self._transaction.execute_raw(
-                    f"INSERT INTO {table} (owner, name) SELECT {OWNER}, value FROM {each}"
-                    " WHERE true ON CONFLICT DO NOTHING",
-                    *query.args,
-                )
-
-
-def _of_videos(given: Iterable[Given], video_ids: Collection[str]) -> Iterator[Given]:
-    """Up to the first that is of none of these."""
-    return takewhile(lambda each: each.video_id in video_ids, given)
+        await make_names(self._transaction, self._provider, [new.analysis for new in creates])
+        await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
 
 
 def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]:
@@ -367,10 +377,3 @@ def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]
         raise given.create
     said = {field: getattr(given.create, field) for field in records.FIELDS}
     return said, given.create.source
-
-
-async def _create_many(actions: Any, rows: Sequence[Any], most: int) -> None:
-    while rows:
-        count = min(1 << (len(rows).bit_length() - 1), most)
-        await actions.create_many(rows[:count])
-        rows = rows[count:]

@@ -2,6 +2,8 @@
 
 VideoAnalysisNotFound   404
 VideoAnalysisExists     409
+VersionsExist           409, the change log knows versions of the video already
+IdTaken                 409, another record has this id
 HumanValue              409, a machine would replace what a person has said
 CountChanged            409, there are not as many records to delete as was confirmed
 QuotaExceeded           403, the owner has as much as he may
@@ -37,6 +39,26 @@ class VideoAnalysisExists(ServiceError):
 
     def __init__(self, video_id: str) -> None:
         super().__init__(f"Video analysis already exists for video_id: {video_id}")
+
+
+class VersionsExist(ServiceError):
+    status = 409
+    kind = "versions-exist"
+    title = "Versions exist"
+
+    def __init__(self, video_id: str) -> None:
+        super().__init__(
+            f"There have been versions of {video_id} here: its history cannot become another's"
+        )
+
+
+class IdTaken(ServiceError):
+    status = 409
+    kind = "id-taken"
+    title = "Id taken"
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(f"Another record has the id {id_}")
 
 
 class HumanValue(ServiceError):

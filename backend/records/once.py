@@ -163,6 +163,11 @@ class Outcomes:
             raise KeyTaken
         once.is_stored = True
 
+    async def store_current(self, transaction: Prisma, done: Any) -> None:
+        """Of the request that is done now, if it has a key. Raises KeyTaken."""
+        if (once := current.get()) is not None:
+            await self.store(once, {"done": done}, transaction)
+
     async def progress(self, once: Once, *, anew: bool = False) -> Progress:
         """As far as the request with this key has come. `anew`: it is to begin again. Raises
         KeyReused."""

@@ -129,10 +129,6 @@ class Reader:
         related = {row["id"]: row for row in rows if row["has_relations"]}
         for row in rows:
             del row["has_relations"], row["size"]
-            row["extra"] = json.loads(row["extra"]) if row["extra"] else {}
-            sources = row.pop("sources")
-            row["people"], row["tags"], row["segments"] = [], [], []
-            row["sources"] = json.loads(sources) if sources else {}
         if related:
             sql = RELATED[self.provider]
             found: Any = await self.client.query_first(sql, json.dumps(list(related)))

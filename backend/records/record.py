@@ -36,10 +36,13 @@ JSON_FORM = JsonForm(
         "version": "version",
         **{COLUMNS[name]: name for name in SCALARS},
         "extra": "extra",
+        **{name: name for name in ("people", "tags", "segments")},
+        "sources": "sources",
         "hasRelations": "has_relations",
         "size": "size",
-        "sources": "sources",
-    }
+    },
+    objects=("extra", "sources"),
+    lists=RELATIONS,
 )
 """A row as it is answered, but for its relations: Reader.answers adds them."""
 

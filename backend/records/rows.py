@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import FieldError, InvalidRequest
+from backend.core.owners import OWNER
 from backend.core.threads import WORTH_A_THREAD
-from backend.engine import now
+from backend.engine import Provider, now
 from backend.models.metadata import MOST_EXTRA
 from backend.models.schemas import (
     VideoAnalysis,
@@ -24,8 +25,10 @@ from backend.models.schemas import (
 )
 from backend.models.sources import Source
 from backend.records import record as records
+from backend.records.filter_sql import Conditions
+from backend.records.renames import PEOPLE, TAGS
 from backend.records.sources import Sources, sources_after
-from backend.records.versions import written
+from backend.records.versions import each_of, written
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -84,7 +87,16 @@ async def new_record(
         updated_at=moment,
         sources=sources,
     )
-    row = await _row(analysis, answer, created_at, moment, written(version, action))
+    row = new_row(
+        analysis,
+        id_=id_,
+        version=version,
+        created_at=created_at,
+        moment=moment,
+        sources=records.object_text(sources),
+        index_entry=await _index_entry_of(analysis),
+        note=written(version, action),
+    )
     return Create(analysis, row, answer)
 
 
@@ -132,6 +144,26 @@ async def update_record(transaction: Prisma, mutation: Update) -> bool:
     return True
 
 
+async def make_names(
+    transaction: Prisma, provider: Provider, changed: Iterable[records.Described]
+) -> None:
+    """The rows of tags and people that there are not yet."""
+    names: dict[str, set[str]] = {TAGS.names: set(), PEOPLE.names: set()}
+    for record in changed:
+        names[TAGS.names].update(record.tags)
+        names[PEOPLE.names].update(record.people)
+    for table, given in names.items():
+        if given:
+            query = Conditions(provider)
+            # In one order, so that two transactions do not wait for each other.
+            each = each_of(query, sorted(given))
+            await transaction.execute_raw(
+                f"INSERT INTO {table} (owner, name) SELECT {OWNER}, value FROM {each}"
+                " WHERE true ON CONFLICT DO NOTHING",
+                *query.args,
+            )
+
+
 def stored_by(create: Create) -> VideoAnalysis:
     row = create.row
     return VideoAnalysis.model_construct(
@@ -153,29 +185,33 @@ async def _index_entry_of(record: records.Described) -> str:
     return await asyncio.to_thread(records.index_entry_of, record)
 
 
-async def _row(
+def new_row(
     analysis: VideoAnalysisCreate,
-    answer: records.RecordJson,
+    *,
+    id_: str,
+    version: int,
     created_at: datetime,
     moment: datetime,
+    sources: str | None,
+    index_entry: str,
     note: str,
 ) -> dict[str, Any]:
-    """Columns of a new record that is answered like this, by their names in schema.prisma."""
+    """Columns of a new record, by their names in schema.prisma. `sources` as they are stored;
+    `note`: what `written` says."""
+    said = analysis.__dict__
     return {
-        "id": answer["id"],
+        "id": id_,
         "videoId": analysis.video_id,
         "description": analysis.description,
         "createdAt": created_at,
         "updatedAt": moment,
         "hasRelations": _has_relations(analysis),
-        "searchTerms": await _index_entry_of(analysis),
+        "searchTerms": index_entry,
         "size": records.size_of(analysis),
-        "sources": records.object_text(answer["sources"]),
+        "sources": sources,
         "written": note,
-        **({"version": answer["version"]} if answer["version"] > 1 else {}),
-        **records.plain_columns(
-            {name: getattr(analysis, name) for name in analysis.model_fields_set}
-        ),
+        **({"version": version} if version > 1 else {}),
+        **records.plain_columns({name: said[name] for name in analysis.model_fields_set}),
     }
 
 

@@ -28,7 +28,7 @@ from backend.records.errors import (
     VideoAnalysisNotFound,
 )
 from backend.records.filters import ALL, Filters
-from backend.records.once import Once, Outcomes, Progress
+from backend.records.once import Once, Outcomes, Progress, current
 from backend.records.quotas import Quotas
 from backend.records.reader import MOST_BYTES, Reader
 from backend.records.renames import Kind
@@ -99,11 +99,11 @@ class DatabaseService(Database):
         *,
         expected: Expected | None = None,
         override_human: bool = False,
-    ) -> VideoAnalysis:
+    ) -> records.RecordJson:
         self.check_length(update.description)
-        return await self._writer.change(
+        return await self._writer.describe(
             video_id,
-            lambda _: {"description": update.description},
+            update.description,
             expected=expected,
             source=update.source,
             override_human=override_human,
@@ -132,17 +132,24 @@ class DatabaseService(Database):
         *,
         expected: Expected | None = None,
         override_human: bool = False,
-    ) -> VideoAnalysis:
+    ) -> records.RecordJson:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
+        if patch.description is not None and patch.model_fields_set <= {"description", "source"}:
+            update = VideoAnalysisUpdate.model_construct(
+                description=patch.description, source=patch.source
+            )
+            return await self.update_video_analysis(
+                video_id, update, expected=expected, override_human=override_human
+            )
         self.check_length(patch.description)
-
-        return await self._writer.change(
+        changed = await self._writer.change(
             video_id,
             lambda record: changes_of(patch, record),
             expected=expected,
             source=patch.source,
             override_human=override_human,
         )
+        return records.stored_record_json(changed)
 
     @translated_errors
     async def delete_video_analysis(
@@ -171,9 +178,25 @@ class DatabaseService(Database):
         )
 
     @translated_errors
-    async def delete_many(self, video_ids: Sequence[str]) -> set[str]:
+    async def delete_many(self, video_ids: Sequence[str]) -> list[str]:
         """All by one transaction. Those that there were."""
-        return await self._bulk.delete(video_ids)
+        return sorted(await self._bulk.delete(video_ids, self._outcomes.store_current))
+
+    @translated_errors
+    async def merge_videos(
+        self, keep: str, others: Sequence[str], *, expected: Expected | None = None
+    ) -> records.RecordJson:
+        """The record of `keep`, which gets the tags, people and segments of the others; their
+        records are deleted, by the same transaction. Raises VideoAnalysisNotFound, VersionMismatch,
+        InvalidRequest."""
+
+        async def store(transaction: Prisma, merged: VideoAnalysis) -> None:
+            if (once := current.get()) is not None:
+                outcome = {"done": records.stored_record_json(merged)}
+                await self._outcomes.store(once, outcome, transaction)
+
+        merged = await self._bulk.merge(keep, others, expected, store)
+        return records.stored_record_json(merged)
 
     @translated_errors
     async def count(self, filters: Filters) -> int:
@@ -187,7 +210,7 @@ class DatabaseService(Database):
     @translated_errors
     async def delete_matching(self, filters: Filters, confirmed: int) -> int:
         """All by one transaction. Raises CountChanged where there are not so many."""
-        found = await self._bulk.delete_matching(filters, confirmed)
+        found = await self._bulk.delete_matching(filters, confirmed, self._outcomes.store_current)
         if found != confirmed:
             raise CountChanged(found)
         return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from prisma.errors import PrismaError
 from backend.core.database import translated_errors
 from backend.records.filters import Filters
 from backend.records.listing import page
+from backend.records.past import with_changes
 from backend.records.reader import Reader
 from backend.records.record import RecordJson
 
@@ -31,14 +33,26 @@ class Snapshot:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def pages(self, filters: Filters) -> AsyncIterator[list[RecordJson]]:
-        """The oldest first. Each page is read when it is asked for."""
-        cursor: str | None = None
-        while True:
-            records, cursor = await self._page(filters, cursor)
-            yield records
-            if cursor is None:
-                return
+    async def pages(self, filters: Filters) -> AsyncGenerator[list[RecordJson]]:
+        """The oldest first. The next page is read while one is used."""
+        reading = asyncio.create_task(self._page(filters, None))
+        try:
+            while True:
+                records, cursor = await reading
+                if cursor is not None:
+                    reading = asyncio.create_task(self._page(filters, cursor))
+                yield records
+                if cursor is None:
+                    return
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.exception()  # nobody asks for it any more
+
+    def with_changes(self, records: Sequence[RecordJson]) -> AsyncIterator[list[dict[str, Any]]]:
+        """Of each record its changes, and then the record."""
+        return with_changes(self._reader.client, self._reader.provider, records)
 
     @translated_errors
     async def _page(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -22,11 +22,22 @@ if TYPE_CHECKING:
     from prisma import Prisma
 
 
+class ChangedMeanwhile(Exception):
+    """Another has changed a record that was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """The versions to which a change may apply; None: any, as long as there is a record."""
 
     versions: frozenset[int] | None
+
+    @property
+    def only(self) -> int | None:
+        """The one that it is, 0 for any; None: one of several, or none that there can be."""
+        if self.versions is None:
+            return 0
+        return next(iter(self.versions)) if len(self.versions) == 1 else None
 
     def allows(self, version: int) -> bool:
         return self.versions is None or version in self.versions
@@ -35,7 +46,12 @@ class Expected:
 def written(version: int, action: str | None = None) -> str:
     """What the change log is told of who writes this version. Without `action` it names the kind
     of statement: create, update or delete."""
-    return orjson.dumps([version, action, actor.get(), request_id.get()]).decode()
+    return f"[{version}{written_by(action)}"
+
+
+def written_by(action: str | None = None) -> str:
+    """`written`, from behind the version on."""
+    return f",{orjson.dumps([action, actor.get(), request_id.get()]).decode()[1:]}"
 
 
 def written_in_sql(query: Conditions, action: str) -> str:
@@ -66,19 +82,41 @@ def each_of(query: Conditions, texts: Sequence[str]) -> str:
     return f"json_array_elements_text({array}::json)"
 
 
-async def last_versions(
+def those_videos(query: Conditions, video_ids: Sequence[str]) -> None:
+    """The condition that `video_analysis AS v` is of one of these."""
+    given = each_of(query, video_ids)
+    query.conditions.append(f"v.video_id IN (SELECT value FROM {given})")
+
+
+class Known(NamedTuple):
+    last: int
+    """The last version that the change log has."""
+    is_stored: bool
+    """Whether there is a record now."""
+
+
+async def known_versions(
     client: Prisma, provider: Provider, video_ids: Sequence[str]
-) -> dict[str, int]:
-    """Of those of them that the change log knows."""
+) -> dict[str, Known]:
+    """Of those of them that there are or have been."""
     query = Conditions(provider)
     given = each_of(query, video_ids)
+    # Each is looked for in the indexes, whatever PostgreSQL knows of how many rows there are: an
+    # import begins with tables that are empty, and a plan that reads them through stays.
     rows: Any = await client.query_raw(
-        "SELECT name, max(version) AS version FROM change_log AS c"
-        f" WHERE {owned('c')} AND kind = 'video' AND name IN (SELECT value FROM {given})"
-        " GROUP BY name",
+        f"""
+        SELECT * FROM (
+            SELECT value AS name,
+                (SELECT max(version) FROM change_log AS c
+                    WHERE {owned("c")} AND c.kind = 'video' AND c.name = value) AS last,
+                (SELECT version FROM video_analysis AS v
+                    WHERE {owned("v")} AND v.video_id = value) AS stored
+            FROM {given} AS given
+        ) AS known WHERE last IS NOT NULL OR stored IS NOT NULL
+        """,
         *query.args,
     )
-    return {row["name"]: int(row["version"]) for row in rows}
+    return {row["name"]: Known(int(row["last"] or 0), row["stored"] is not None) for row in rows}
 
 
 async def delete_version(

@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
@@ -26,7 +26,13 @@ from backend.engine import cuid, now
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
 from backend.models.sources import HUMAN, Source
 from backend.records import record as records
-from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
+from backend.records.batches import BatchedCreates
+from backend.records.descriptions import (
+    BatchedDescriptions,
+    answer_of,
+    new_description,
+    read_description,
+)
 from backend.records.errors import VersionMismatch, VideoAnalysisExists, VideoAnalysisNotFound
 from backend.records.once import Outcomes, current
 from backend.records.quotas import Quotas
@@ -54,6 +60,8 @@ from backend.records.versions import Expected, delete_version, last_version
 
 if TYPE_CHECKING:
     from prisma import Prisma
+
+T = TypeVar("T")
 
 ATTEMPTS = 60
 _NAMING_ATTEMPTS = 10
@@ -86,9 +94,7 @@ class Writer:
         self._quotas = quotas
         self._on_write = on_write
         self._creates = BatchedCreates(self.client.videoanalysis)
-        # SQLite's writer batches by itself.
-        batches = reader.provider == "postgresql"
-        self._updates = BatchedUpdates(self.client) if batches else None
+        self._descriptions = BatchedDescriptions(self.client, reader.provider)
         self._renames = Renames()
 
     async def create(self, analysis: VideoAnalysisCreate) -> records.RecordJson:
@@ -145,6 +151,37 @@ class Writer:
             else:
                 return create.answer
         raise DatabaseUnavailable("Too many others change this video. Try again shortly.")
+
+    async def describe(
+        self,
+        video_id: str,
+        description: str,
+        *,
+        expected: Expected | None = None,
+        source: Source | None = None,
+        override_human: bool = False,
+    ) -> records.RecordJson:
+        """Replace the description of a record. Raises what `change` raises."""
+        version = 0 if expected is None else expected.only
+        if version is not None and current.get() is None:
+            new = await new_description(
+                video_id,
+                description,
+                source or HUMAN,
+                version=version,
+                override_human=override_human,
+            )
+            written = await self._within_quotas(lambda: self._descriptions.write(new))
+            if written is not None:
+                return answer_of(new, written)
+        changed = await self.change(
+            video_id,
+            lambda _: {"description": description},
+            expected=expected,
+            source=source,
+            override_human=override_human,
+        )
+        return records.stored_record_json(changed)
 
     async def change(
         self,
@@ -238,10 +275,9 @@ class Writer:
     async def _store_replaced(
         self, transaction: Prisma, replacement: Replacement, found: int
     ) -> None:
-        if (once := current.get()) is not None:
-            new = replacement.new
-            outcome = {"done": None if new is None else {"name": new, "count": found}}
-            await self._outcomes.store(once, outcome, transaction)
+        new = replacement.new
+        done = None if new is None else {"name": new, "count": found}
+        await self._outcomes.store_current(transaction, done)
 
     async def write(self, mutation: Mutation) -> bool:
         """Whether there was such a record, and it is changed now. All changes of one record pass
@@ -249,16 +285,12 @@ class Writer:
 
         Those that come at the same time and that one statement can write share it (batches.py).
         Raises QuotaExceeded, and what the client raises."""
+        return await self._within_quotas(lambda: self._apply(mutation))
+
+    async def _within_quotas(self, write: Callable[[], Awaitable[T]]) -> T:
         await self._quotas.before_write()
         try:
-            match mutation:
-                case Create():
-                    await self._create(mutation)
-                    done = True
-                case Update():
-                    done = await self._update(mutation)
-                case Delete():
-                    done = await self._delete(mutation)
+            done = await write()
         except DataError as error:
             refusal = await self._quotas.refusal(error)
             if refusal is None:
@@ -266,6 +298,16 @@ class Writer:
             raise refusal from error
         self._on_write()
         return done
+
+    async def _apply(self, mutation: Mutation) -> bool:
+        match mutation:
+            case Create():
+                await self._create(mutation)
+                return True
+            case Update():
+                return await self._update(mutation)
+            case Delete():
+                return await self._delete(mutation)
 
     async def _create(self, mutation: Create) -> None:
         row, once = mutation.row, current.get()
@@ -293,8 +335,11 @@ class Writer:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
         once = current.get()
         if once is None and changes.keys().isdisjoint(records.RELATIONS):
-            if self._updates is not None and changes.keys() == {"description", "sources"}:
-                return await self._updates.update(DescriptionUpdate(columns, where))
+            if changes.keys() == {"description", "sources"}:
+                done = await self._descriptions.write(read_description(mutation))
+                if done is not None:
+                    return True
+            # It also waits for who holds the record.
             return await self.client.videoanalysis.update_many(columns, where) == 1
 
         async with self.client.tx() as transaction:

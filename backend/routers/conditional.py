@@ -7,7 +7,7 @@ response's own bytes: it costs what the response costs, and is never wrong.
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 from fastapi import Request, Response
@@ -103,7 +103,8 @@ def _headers(etag: str) -> list[tuple[bytes, bytes]]:
 
 def unless_known(request: Request, response: Response) -> Response:
     """`response`, with an ETag made of its body, or 304 where the client has the same."""
-    etag = f'"{blake2b(response.body, digest_size=16).hexdigest()}"'
+    # Processors have instructions for it: half the time of BLAKE2.
+    etag = f'"{sha256(response.body).hexdigest()[:32]}"'
     if has_already(request, etag):
         return not_modified(etag)
     with_etag(response, etag)

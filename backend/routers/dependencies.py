@@ -9,10 +9,11 @@ from fastapi import Depends, Request
 from backend.access import AccessService
 from backend.context import ContextService
 from backend.core.caller import Caller, asking
+from backend.duplicates import DuplicateService
 from backend.history import AuditService, HistoryService
 from backend.records import DatabaseService
 from backend.search import SearchService
-from backend.transfer import ExportService
+from backend.transfer import BackupService, ExportService
 from backend.twelvelabs import (
     RecallService,
     StreamService,
@@ -52,8 +53,18 @@ async def _access(request: Request) -> AccessService:
     return service
 
 
+async def _duplicates(request: Request) -> DuplicateService:
+    service: DuplicateService = request.app.state.duplicates
+    return service
+
+
 async def _exports(request: Request) -> ExportService:
     service: ExportService = request.app.state.exports
+    return service
+
+
+async def _backups(request: Request) -> BackupService:
+    service: BackupService = request.app.state.backups
     return service
 
 
@@ -94,7 +105,9 @@ Audit = Annotated[AuditService, Depends(_audit)]
 Search = Annotated[SearchService, Depends(_search)]
 Context = Annotated[ContextService, Depends(_context)]
 Access = Annotated[AccessService, Depends(_access)]
+Duplicates = Annotated[DuplicateService, Depends(_duplicates)]
 Exports = Annotated[ExportService, Depends(_exports)]
+Backups = Annotated[BackupService, Depends(_backups)]
 Recalls = Annotated[RecallService, Depends(_recall)]
 Sync = Annotated[SyncService, Depends(_sync)]
 Streams = Annotated[StreamService, Depends(_streams)]

@@ -75,12 +75,22 @@ async def export(
         ),
         Query(),
     ] = "ndjson",
+    with_history: Annotated[
+        bool,
+        Query(
+            description="With each record, before its line, all its changes: what "
+            "`POST /api/import?with_history=true` takes over. Of NDJSON alone.",
+            examples=[True],
+        ),
+    ] = False,
 ) -> Response:
     """All of one moment, whatever is written meanwhile. What ends without its last line, or without
     the end of its array, was cut short. It may take an hour; four run at once, and a further one is
     refused with 429."""
     async with AsyncExitStack() as closing:
-        body = await closing.enter_async_context(exports.export(filters, format))
+        body = await closing.enter_async_context(
+            exports.export(filters, format, with_history=with_history)
+        )
         return StreamedResponse(
             body,
             closing=closing.pop_all(),

@@ -45,8 +45,9 @@ async def once(
     shown: Callable[[T], Response],
 ) -> Response:
     """What `shown` makes of `work`'s outcome, which is JSON. With a key `work` is done once."""
-    given = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
-    asked = asked_once(request, given)
+    asked = asked_once(
+        request, lambda: b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
+    )
     if asked is None:
         return shown(await work())
 
@@ -63,15 +64,21 @@ async def once(
         response: Response = Problem.of_stored(found["refused"])
     else:
         response = shown(found["done"])
-    if is_replayed:
-        response.headers["Idempotency-Replayed"] = "true"
+    return replayed(response) if is_replayed else response
+
+
+def replayed(response: Response) -> Response:
+    """Says that it is the answer of an earlier request."""
+    response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def asked_once(request: Request, body: bytes) -> Once | None:
+def asked_once(request: Request, body: Callable[[], bytes]) -> Once | None:
     """None: there is no key. `body`: what is sent, or its digest."""
+    if not any(name == b"idempotency-key" for name, _ in request.scope["headers"]):
+        return None
     keys = request.headers.getlist("idempotency-key")
-    return Once(actor.get(), _key(keys), _fingerprint(request, body)) if keys else None
+    return Once(actor.get(), _key(keys), _fingerprint(request, body()))
 
 
 def _key(values: list[str]) -> str:

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError, to_json
 from starlette.responses import StreamingResponse
 
 from backend.core.config import Settings
-from backend.core.errors import UnsupportedMediaType
+from backend.core.errors import FieldError, InvalidRequest, UnsupportedMediaType
 from backend.http.problems import problem_within, requested_path
 from backend.http.routes import ApiRoute, counted_as, needs
 from backend.http.streamed import StreamedResponse
@@ -136,6 +136,14 @@ async def import_records(
         bool, Query(description="Only tell what would be done.", examples=[True])
     ] = False,
     override: Override = None,
+    with_history: Annotated[
+        bool,
+        Query(
+            description="Take over also what `GET /api/export?with_history=true` has written: ids, "
+            "times, versions and changes. Only NDJSON, and only with `create` or `skip`.",
+            examples=[True],
+        ),
+    ] = False,
     format: Annotated[  # noqa: A002 - its name in the query
         Format | None,
         Query(description="Where it is not recognised.", examples=["ndjson"]),
@@ -159,6 +167,10 @@ async def import_records(
     500 at a time, and a request that is sent again with the same `Idempotency-Key` goes on after
     the last that is stored."""
     _check_media_type(request)
+    options = Options(mode, on_error, dry_run, override is not None, with_history)
+    if with_history and format not in (None, "ndjson"):
+        reason = "Only NDJSON has the history of records"
+        raise InvalidRequest([FieldError(("query", "format"), reason, "with_history")])
     settings: Settings = request.app.state.settings
     async with AsyncExitStack() as closing:
         body = _ImportedBody(request.app.state.imports)
@@ -171,13 +183,14 @@ async def import_records(
                 body.file,
                 max_line=settings.max_body_bytes,
                 max_bytes=settings.import_max_bytes,
-                format=format,
+                format="ndjson" if with_history else format,
                 names=names_of(map),
+                with_history=with_history,
             ),
-            Options(mode, on_error, dry_run, override is not None),
+            options,
             lambda written: _shown(written, path),
         )
-        parts = import_.run(asked_once(request, body.digest))
+        parts = import_.run(asked_once(request, lambda: body.digest))
         closing.push_async_callback(parts.aclose)
         first = await anext(parts, b"")
         if import_.summary.error is not None and not import_.summary.lines:

@@ -37,6 +37,7 @@ TAGS = [
     {"name": "Audit", "description": "Who has changed what, and when."},
     {"name": "Search", "description": "Finding videos, and what there is to find."},
     {"name": "Tags and people", "description": "The names that videos have."},
+    {"name": "Duplicates", "description": "Videos whose descriptions say the same."},
     {"name": "Twelve Labs", "description": "The index of the videos, and the records in step."},
     {"name": "Transfer", "description": "Many records at once, in and out."},
     {"name": "Access", "description": "Who asks, and the keys that say so."},

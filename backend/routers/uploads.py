@@ -140,7 +140,7 @@ async def _by_url(request: Request, database: Database, uploads: Uploads) -> Res
                 for each in error.errors()
             ]
         ) from error
-    asked = asked_once(request, content)
+    asked = asked_once(request, lambda: content)
     id_ = None
     if asked is not None:  # of two requests that run at once, or after a crash, there is one job
         id_ = sha256(f"{asked.caller}\n{asked.key}\n{asked.fingerprint}".encode()).hexdigest()

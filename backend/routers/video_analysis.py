@@ -17,7 +17,7 @@ from backend.models.schemas import (
     VideoAnalysisUpdate,
     VideoId,
 )
-from backend.records import Order, RecordJson, stored_record_json
+from backend.records import Order, RecordJson
 from backend.routers.conditional import (
     ETAG,
     NOT_MODIFIED,
@@ -179,14 +179,15 @@ async def update_video_analysis(
             lambda record: _created(request, record),
         )
     expected = expected_version(request)
-
-    async def update() -> RecordJson:
-        record = await database.update_video_analysis(
+    return await once(
+        request,
+        database,
+        body,
+        lambda: database.update_video_analysis(
             video_id, body, expected=expected, override_human=override is not None
-        )
-        return stored_record_json(record)
-
-    return await once(request, database, body, update, shown)
+        ),
+        shown,
+    )
 
 
 @router.patch(
@@ -215,14 +216,15 @@ async def patch_video_analysis(
     machine that would replace what a person has said is refused with 409, unless it says
     `override=human`."""
     expected = expected_version(request)
-
-    async def patch() -> RecordJson:
-        record = await database.patch_video_analysis(
+    return await once(
+        request,
+        database,
+        body,
+        lambda: database.patch_video_analysis(
             video_id, body, expected=expected, override_human=override is not None
-        )
-        return stored_record_json(record)
-
-    return await once(request, database, body, patch, shown)
+        ),
+        shown,
+    )
 
 
 @router.delete(

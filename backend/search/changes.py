@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 from prisma.errors import DataError
 
+from backend.core.database import is_outdated
 from backend.core.threads import WORTH_A_THREAD, GoOn, in_thread
 from backend.engine import fetch
 from backend.search.postings import (
@@ -33,9 +34,6 @@ from backend.text.entry import IndexEntry, read_entry
 
 if TYPE_CHECKING:
     from prisma import Prisma
-
-_NULL_CONSTRAINT = {"P2011", "1299", "23502"}
-"""Prisma's code, and those of SQLite and PostgreSQL for a raw query."""
 
 
 class Claim(NamedTuple):
@@ -127,12 +125,6 @@ async def apply_some(client: Prisma, sql: ModuleType) -> bool:
                 raise
         else:
             return bool(claim.more)
-
-
-def is_outdated(error: DataError) -> bool:
-    """The index is no longer what was read of it: its column that is not NULL was to become NULL,
-    which undoes the transaction."""
-    return error.code in _NULL_CONSTRAINT or str(error.meta.get("code")) in _NULL_CONSTRAINT
 
 
 def _change(claim: Claim, _: GoOn = lambda: True) -> Change:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 from prisma.errors import DataError
 
+from backend.core.database import is_outdated
 from backend.core.threads import GoOn, in_thread
 from backend.engine import fetch
-from backend.search.changes import Blocks, Merged, is_outdated
+from backend.search.changes import Blocks, Merged
 from backend.search.postings import (
     MOST_DOCUMENTS,
     PREFIXES,

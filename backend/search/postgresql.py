@@ -218,7 +218,7 @@ BEGIN_INDEX = f'INSERT INTO "search_total" ("owner") VALUES ({OWNER}) ON CONFLIC
 
 
 async def store(client: Prisma, change: Change) -> None:
-    """As one transaction. Raises DataError (see changes.is_outdated) where the index is no longer
+    """As one transaction. Raises DataError (see database.is_outdated) where the index is no longer
     as it was read."""
     segment = change.segment
     await client.execute_raw(
@@ -286,7 +286,7 @@ _HELD = (
 
 async def begin_merge(client: Prisma, left: int, seconds: int) -> int:
     """The number of the segment that is to be made, in place of one that was left unfinished (0:
-    none). Raises DataError (see changes.is_outdated) where another began, as do those below where
+    none). Raises DataError (see database.is_outdated) where another began, as do those below where
     it took over."""
     begin = _HELD.format('"last_segment" + 1', ', "last_segment" = "last_segment" + 1')
     row: Any = await client.query_first(f'{begin} RETURNING "merging"', left, seconds)

@@ -108,12 +108,24 @@ TERMS = _Terms()
 def terms(text: str) -> list[str]:
     if not text.isascii():
         return [term for word in words(text) if (term := term_of(word.folded)) is not None]
-    # The same, without the positions.
+    return list(filter(None, map(TERMS.__getitem__, _ascii_words(text))))
+
+
+def words_of(text: str) -> list[str]:
+    """In their order, folded; a word of more than LONGEST_WORD characters is whole, as it is."""
+    if text.isascii():
+        return _ascii_words(text)
+    return [
+        word.folded if word.end - word.start <= LONGEST_WORD else text[word.start : word.end]
+        for word in words(text)
+    ]
+
+
+def _ascii_words(text: str) -> list[str]:
+    """In lower case. As words(), without the positions."""
     if "'" in text:
-        found = ASCII_WORD.findall(text.lower())
-    else:  # a third of the time
-        found = text.encode().translate(_ASCII_WORDS).decode().split()
-    return list(filter(None, map(TERMS.__getitem__, found)))
+        return ASCII_WORD.findall(text.lower())
+    return text.encode().translate(_ASCII_WORDS).decode().split()  # a third of the time
 
 
 def stem(folded: str) -> str:

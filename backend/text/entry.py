@@ -15,6 +15,7 @@ COUNT_SIGNS = 32
 """A count is written as the character of the code `COUNT_SIGNS` + count: none that ends a line, and
 for most counts one byte."""
 
+_SIGN_OF = [chr(COUNT_SIGNS + count) for count in range(MOST_COUNTED + 1)]
 _SIGNS = re.compile(f"[{chr(COUNT_SIGNS + 1)}-{chr(COUNT_SIGNS + MOST_COUNTED)}]*")
 
 
@@ -35,7 +36,10 @@ def index_entry(texts: Iterable[str], facets: str = "") -> str:
     for text in texts:
         found += terms(text)
     counts = Counter(found)
-    signs = "".join([chr(COUNT_SIGNS + min(each, MOST_COUNTED)) for each in counts.values()])
+    try:
+        signs = "".join(map(_SIGN_OF.__getitem__, counts.values()))
+    except IndexError:
+        signs = "".join([_SIGN_OF[min(each, MOST_COUNTED)] for each in counts.values()])
     entry = f"{len(found)} {' '.join(counts)}\n{signs}"
     return f"{entry}\n{facets}" if facets else entry
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -27,6 +27,7 @@ Row = dict[str, Any]
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
+_NOTED_AT_ONCE = 1_000
 _MOST_MANIFEST = 2**20
 
 
@@ -48,12 +49,32 @@ class Manifest:
     format: int = _FORMAT
 
 
+class SentFile(io.RawIOBase):
+    """A file that is sent while it is written: nobody can go back in it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        """What was written since it was last asked for."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
 class ArchiveWriter:
     """Closed when it is left; whole if it was finished."""
 
-    def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
+    def __init__(self, file: Path | SentFile) -> None:
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
         self.tables: dict[str, TableSum] = {}
+        self.manifest: Manifest
 
     def __enter__(self) -> ArchiveWriter:
         return self
@@ -73,6 +94,7 @@ class ArchiveWriter:
         self.tables[name] = TableSum(writer.rows, writer.digest())
 
     def finish(self, manifest: Manifest) -> None:
+        self.manifest = manifest
         text = orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2)
         self._zip.writestr(_MANIFEST, text)
         self._zip.close()
@@ -98,9 +120,10 @@ class TableWriter:
 
 
 class ArchiveReader:
-    """Raises BackupError for what is no whole backup."""
+    """Raises BackupError for what is no whole backup. `note` is told of rows that were read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, note: Callable[[int], None] = lambda _: None) -> None:
+        self._note = note
         try:
             self._zip = zipfile.ZipFile(path)
             self.manifest = self._read_manifest()
@@ -129,11 +152,14 @@ class ArchiveReader:
                 for line in io.BufferedReader(stream):
                     hash_.update(line)
                     count += 1
+                    if count % _NOTED_AT_ONCE == 0:
+                        self._note(_NOTED_AT_ONCE)
                     yield orjson.loads(line)
         except (zipfile.BadZipFile, zstandard.ZstdError, KeyError, ValueError) as error:
             raise BackupError(f"The rows of {table} cannot be read: {error}") from error
         if TableSum(count, hash_.hexdigest()) != expected:
             raise BackupError(f"The rows of {table} are not those that were written")
+        self._note(count % _NOTED_AT_ONCE)
 
     def _read_manifest(self) -> Manifest:
         if self._zip.getinfo(_MANIFEST).file_size > _MOST_MANIFEST:

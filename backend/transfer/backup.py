@@ -6,29 +6,27 @@ copy of its file.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
-from prisma.errors import PrismaError
-
-from backend.core.caller import ALL_OWNERS, acting_for
+from backend.core.caller import ALL_OWNERS, Caller
 from backend.core.database import Database
-from backend.engine import now
-from backend.transfer.archive import ArchiveReader, ArchiveWriter, Manifest
-from backend.transfer.errors import BackupError
+from backend.transfer.archive import ArchiveReader, ArchiveWriter, Manifest, SentFile
+from backend.transfer.errors import AllOwnersNeeded, BackupError, BackupRunning, NoBackup
 from backend.transfer.files import whole_file
-from backend.transfer.tables import RowReader, last_migration, portable_tables
+from backend.transfer.whole import LONGEST, snapshot_of, whole_database
 
 BackupFormat = Literal["mmz", "sqlite"]
 SUFFIXES: dict[BackupFormat, str] = {"mmz": ".mmz", "sqlite": ".db"}
 
-LONGEST = timedelta(hours=24)
+_LONGEST_REQUEST = timedelta(hours=1)
 _MADE_BY_US = re.compile(r"memory-mirror-\d{8}T\d{6}Z\.(mmz|db)")
 
 
@@ -45,15 +43,26 @@ def rotate(folder: Path, keep: int) -> list[Path]:
     return old
 
 
-async def back_up(url: str, path: Path, *, verify: bool) -> Manifest:
-    """`verify`: read it again before it gets its name. Raises BackupError."""
+async def back_up(
+    url: str, path: Path, *, verify: bool, note: Callable[[int], None] = lambda _: None
+) -> Manifest:
+    """`verify`: read it again before it gets its name. `note` is told of rows that were written.
+    Raises BackupError."""
     with whole_file(path, is_private=True) as part:
         async with whole_database(url) as database:
-            manifest = await _write(database, part)
+            manifest = await _write(database, part, note)
         if verify:
-            with closing(ArchiveReader(part)) as archive:
-                archive.verify()
+            read_backup(part, verify=True)
     return manifest
+
+
+def read_backup(path: Path, *, verify: bool) -> Manifest:
+    """What a portable backup says of itself. `verify`: all of it is compared with that. Raises
+    BackupError."""
+    with closing(ArchiveReader(path)) as archive:
+        if verify:
+            archive.verify()
+        return archive.manifest
 
 
 def copy_sqlite(source: Path, path: Path, *, verify: bool) -> None:
@@ -86,40 +95,68 @@ def check_database(path: Path) -> None:
         raise BackupError(f"The copy is damaged: {said}")
 
 
-@asynccontextmanager
-async def whole_database(url: str) -> AsyncIterator[Database]:
-    """For all owners, and as the user that the URL names, not the service's role, which does not
-    see the migrations. Its errors are BackupError."""
-    database = Database(url)
-    try:
-        with acting_for(ALL_OWNERS):
-            await database.client.connect()
-            try:
-                yield database
-            finally:
-                await database.disconnect()
-    except PrismaError as error:
-        raise BackupError(f"The database refused: {error}") from error
-
-
-async def _write(database: Database, path: Path) -> Manifest:
-    client: Any = database.client
+async def _write(database: Database, path: Path, note: Callable[[int], None]) -> Manifest:
     with ArchiveWriter(path) as archive:
-        async with client.tx(isolation_level="SNAPSHOT", timeout=LONGEST) as snapshot:
-            made_at = now().isoformat(timespec="milliseconds")
-            migration = await last_migration(snapshot)
-            if migration is None:
-                raise BackupError(
-                    "The database has no migrations. Run: memory-mirror migrate deploy"
-                )
-            for table in await portable_tables(snapshot, database.provider):
-                reader = RowReader(snapshot, database.provider, table)
-                with archive.table(table.name) as writer:
-                    async for rows in reader.portions():
-                        reader.was_written(len(rows), writer.write(rows))
-        manifest = Manifest(made_at, database.provider, migration, archive.tables)
-        archive.finish(manifest)
-    return manifest
+        async for rows in _written(database, archive):
+            note(rows)
+    return archive.manifest
+
+
+async def _written(
+    database: Database, archive: ArchiveWriter, *, longest: timedelta = LONGEST
+) -> AsyncGenerator[int]:
+    """A portion at each step: how many rows."""
+    async with snapshot_of(database, longest=longest) as snapshot:
+        for table in snapshot.tables:
+            reader = snapshot.reader(table)
+            with archive.table(table) as writer:
+                async for rows in reader.portions():
+                    reader.was_written(len(rows), writer.write(rows))
+                    yield len(rows)
+    archive.finish(
+        Manifest(snapshot.made_at, database.provider, snapshot.migration, archive.tables)
+    )
+    yield 0
+
+
+class BackupService:
+    """Backups of the database at `url`, one at a time in this process."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._is_running = False
+
+    @asynccontextmanager
+    async def backup(self, caller: Caller) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes of a portable backup, which can be had as long as the context lasts. It is
+        made while it is taken, a portion at a time. Raises AllOwnersNeeded, BackupRunning,
+        NoBackup."""
+        if not caller.holds(ALL_OWNERS):
+            raise AllOwnersNeeded
+        if self._is_running:
+            raise BackupRunning
+        self._is_running = True
+        try:
+            async with AsyncExitStack() as stack:
+                output = SentFile()
+                archive = ArchiveWriter(output)
+                try:
+                    database = await stack.enter_async_context(whole_database(self._url))
+                    steps = _written(database, archive, longest=_LONGEST_REQUEST)
+                    await stack.enter_async_context(aclosing(steps))
+                    await anext(steps)  # whatever stops a backup stops it here
+                except BackupError as error:
+                    raise NoBackup(str(error)) from error
+                yield _sent(output, steps)
+        finally:
+            self._is_running = False
+
+
+async def _sent(output: SentFile, steps: AsyncIterator[int]) -> AsyncIterator[bytes]:
+    yield output.take()
+    async for _ in steps:
+        yield output.take()
+        await asyncio.sleep(0)
 
 
 def said_of(manifest: Manifest) -> Iterable[str]:

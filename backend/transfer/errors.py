@@ -4,6 +4,9 @@ LineTooLong       413, of one line; the others are read
 ImportTooLarge    413, the rest is not read
 Unreadable        422, the rest cannot be read
 ImportsRunning    503, with Retry-After: as many run as may
+AllOwnersNeeded   403, of a backup that who asks may not have
+BackupRunning     429, with Retry-After: one runs already
+NoBackup          503, with Retry-After: the database cannot be read
 BackupError       of a backup, in words for the person at the terminal
 """
 
@@ -46,6 +49,32 @@ class ImportsRunning(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("As many imports run as may run at once. Try again later.")
+
+
+class AllOwnersNeeded(ServiceError):
+    status = 403
+    kind = "all-owners-needed"
+    title = "All owners needed"
+
+    def __init__(self) -> None:
+        super().__init__("A backup has all owners: it needs a key that acts for *.")
+
+
+class BackupRunning(ServiceError):
+    status = 429
+    kind = "backup-running"
+    title = "Backup running"
+    headers: Mapping[str, str] = RETRY_SOON
+
+    def __init__(self) -> None:
+        super().__init__("A backup is being made. Ask again when it has ended.")
+
+
+class NoBackup(ServiceError):
+    status = 503
+    kind = "no-backup"
+    title = "No backup"
+    headers: Mapping[str, str] = RETRY_SOON
 
 
 class BackupError(Exception):

@@ -14,6 +14,9 @@ from backend.core.errors import FieldError, InvalidRequest
 from backend.records import RecordJson
 from backend.transfer.csv_form import CsvForm
 
+CHANGE_OF = "version_of"
+"""The member that only the line of a change has."""
+
 ExportFormat = Literal["ndjson", "json", "csv", "parquet"]
 
 
@@ -28,8 +31,9 @@ class Form(Protocol):
 
 
 class NdjsonForm:
-    """A line for each record, and last a line with their number and the SHA-256 of all before it:
-    without it, the export was cut short."""
+    """A line for each record, and before it for each of its changes where they are wanted; last a
+    line with the records' number and the SHA-256 of all before it: without it, the export was cut
+    short."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -40,7 +44,7 @@ class NdjsonForm:
 
     def part(self, records: Sequence[RecordJson]) -> bytes:
         lines = b"".join(json_of(record) + b"\n" for record in records)
-        self._count += len(records)
+        self._count += records_among(records)
         self._hash.update(lines)
         return lines
 
@@ -79,6 +83,11 @@ FORMS: dict[ExportFormat, FormOf] = {
     "csv": FormOf("text/csv", lambda guards: CsvForm(guards=guards)),
     "parquet": FormOf("application/vnd.apache.parquet", lambda _: _parquet()),
 }
+
+
+def records_among(lines: Sequence[RecordJson]) -> int:
+    """Others are changes of records."""
+    return sum(CHANGE_OF not in line for line in lines)
 
 
 def _parquet() -> Form:

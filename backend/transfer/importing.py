@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoId
@@ -27,23 +27,26 @@ from backend.records import (
     Outcome,
     Progress,
     Status,
+    index_entry_of,
     plain_of,
 )
-from backend.transfer.errors import ImportsRunning
+from backend.transfer.errors import ImportsRunning, Unreadable
+from backend.transfer.pasts import past_of
 from backend.transfer.reading import Line
+from backend.transfer.validation import OF_THE_SERVICE, valid
 
 if TYPE_CHECKING:
     from prisma import Prisma
 
 OnError = Literal["stop", "continue"]
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
-OF_THE_SERVICE = ("id", "created_at", "updated_at", "version", "sources")
-"""Members of a record that nobody gives: what was exported has them, and is imported without."""
-
+_OF_THE_SERVICE = frozenset(OF_THE_SERVICE)
 _MOST_LINES = 500
 _MOST_BYTES = 4 * 2**20
 """Of one transaction."""
+MOST_REFUSED = 100_000
+"""Lines that are no records: a file of nothing else is not read to its end, which may be far, and
+each is told."""
 _HELD_IN_MEMORY = 2**20
 _TOLD_AT_ONCE = 64 * 1024
 _VIDEO_ID: TypeAdapter[str] = TypeAdapter(VideoId)
@@ -73,10 +76,17 @@ class Options:
     on_error: OnError = "stop"
     dry_run: bool = False
     override_human: bool = False
+    with_history: bool = False
+    """Ids, times, versions and changes are taken over with the records."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest."""
+        if self.with_history and self.mode not in ("create", "skip"):
+            reason = "A history is taken over only of a video that has no record: create, or skip"
+            raise InvalidRequest([FieldError(("query", "mode"), reason, "with_history")])
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What became of a line."""
 
     line: int
@@ -119,8 +129,7 @@ class Summary:
         return {"lines": self.lines, **values}
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
+class _Refused(NamedTuple):
     video_id: str | None
     error: ServiceError
 
@@ -132,6 +141,11 @@ class _Batch:
     is_last: bool = False
     error: ServiceError | None = None
     """Why nothing can be read after them."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether none is read after it."""
+        return self.is_last or self.error is not None
 
     @property
     def given(self) -> list[Given]:
@@ -166,15 +180,23 @@ class Import:
         lines: Iterator[Line],
         options: Options,
         shown: Callable[[Written], bytes],
+        *,
+        tells_again: bool = False,
     ) -> None:
+        """`tells_again`: what was told of stored lines is kept with them. Where it goes on after
+        them, it begins with that."""
         self._database = database
         self._lines = lines
         self._options = options
         self._shown = shown
+        self._kept: list[bytes] | None = [] if tells_again else None
         self.summary = Summary(dry_run=options.dry_run)
         """So far; whole when `run` has ended."""
+        self._refused = 0
         self.is_stopping = False
         """Set, it ends after the batch that is being written."""
+        self._is_left = False
+        """Nobody wants what is read."""
 
     async def run(self, once: Once | None = None, *, anew: bool = False) -> AsyncGenerator[bytes]:
         """Do it; what `shown` has made of each line, many at a time. With `once` it goes on after
@@ -191,16 +213,14 @@ class Import:
 
     async def _in_batches(self, progress: Progress | None) -> AsyncGenerator[bytes]:
         if progress is not None and progress.outcome is not None:
-            self._resume(progress.outcome)
+            yield self._resume(progress.outcome)
         try:
-            while not self.is_stopping and not self.summary.complete:
-                batch = await asyncio.to_thread(self._read_batch)
-                written = await self._write(batch, progress)
-                self.summary.committed = True
-                yield self._told(written)
-                if batch.error is not None:
-                    raise batch.error
-                self.summary.complete = batch.is_last
+            async with aclosing(self._batches()) as batches:
+                async for batch in batches:
+                    written = await self._write(batch, progress)
+                    self.summary.committed = True
+                    yield self._told(written)
+                    self._end_of(batch)
         except ServiceError as error:
             self.summary.error = error
 
@@ -213,16 +233,14 @@ class Import:
         with SpooledTemporaryFile[bytes](_HELD_IN_MEMORY) as told:
 
             async def work(transaction: Prisma) -> bool:
-                while not self.is_stopping and not self.summary.complete:
-                    batch = await asyncio.to_thread(self._read_batch)
-                    written = await self._write(batch, None, transaction)
-                    for each in written:
-                        if stops and each.status == "failed":
-                            raise _Stopped(each)
-                    await asyncio.to_thread(told.write, self._told(written))
-                    if batch.error is not None:
-                        raise batch.error
-                    self.summary.complete = batch.is_last
+                async with aclosing(self._batches()) as batches:
+                    async for batch in batches:
+                        written = await self._write(batch, None, transaction)
+                        for each in written:
+                            if stops and each.status == "failed":
+                                raise _Stopped(each)
+                        await asyncio.to_thread(told.write, self._told(written))
+                        self._end_of(batch)
                 if progress is not None:
                     await self._database.advance(progress, _stored(self.summary), transaction)
                 self.summary.committed = self.summary.complete and not self._options.dry_run
@@ -248,16 +266,54 @@ class Import:
         """Nothing is stored of what was counted."""
         self.summary = Summary(dry_run=self._options.dry_run)
 
-    def _resume(self, stored: dict[str, Any]) -> None:
-        after = stored["last_line"]
-        self.summary = Summary(**stored, resumed_after=after, committed=True)
+    def _resume(self, stored: dict[str, Any]) -> bytes:
+        """What was told before, where it is kept."""
+        told: bytes = stored.get("told", "").encode()
+        if self._kept is not None:
+            self._kept.append(told)
+        counts = {name: number for name, number in stored.items() if name != "told"}
+        after = counts["last_line"]
+        self.summary = Summary(**counts, resumed_after=after, committed=True)
         self._lines = (line for line in self._lines if line.number > after)
+        return told
+
+    async def _batches(self) -> AsyncGenerator[_Batch]:
+        """Until the last, or it is stopping. The next one is read while one is written."""
+        reading = self._read_soon()
+        try:
+            while not self.is_stopping:
+                batch = await asyncio.shield(reading)
+                if batch.ends:
+                    yield batch
+                    return
+                reading = self._read_soon()
+                yield batch
+        finally:
+            # Nobody closes the file while it is read.
+            self._is_left = True
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.exception()  # nobody asks for it any more
+
+    def _read_soon(self) -> asyncio.Task[_Batch]:
+        return asyncio.create_task(asyncio.to_thread(self._read_batch))
+
+    def _end_of(self, batch: _Batch) -> None:
+        """It is written. Raises what ends the import."""
+        if batch.error is not None:
+            raise batch.error
+        self.summary.complete = batch.is_last
 
     def _read_batch(self) -> _Batch:
         batch, size = _Batch(), 0
         try:
             for line in self._lines:
-                batch.entries.append((line.number, self._given(line.values)))
+                if self._is_left:
+                    return batch
+                given = self._given(line)
+                batch.entries.append((line.number, given))
+                if isinstance(given, _Refused):
+                    self._note_refused()
                 size += line.size
                 if len(batch.entries) >= _MOST_LINES or size >= _MOST_BYTES:
                     return batch
@@ -267,15 +323,27 @@ class Import:
             batch.is_last = True
         return batch
 
+    def _note_refused(self) -> None:
+        self._refused += 1
+        if self._refused == MOST_REFUSED:
+            raise Unreadable(
+                f"{MOST_REFUSED} lines are no records, and no more is read. Maybe the columns, or "
+                "members, have other names: map=video=video_id."
+            )
+
     async def _write(
         self, batch: _Batch, progress: Progress | None, within: Prisma | None = None
     ) -> list[Written]:
         async def note(transaction: Prisma, outcomes: Sequence[Outcome]) -> None:
             assert progress is not None
             summary = replace(self.summary)
-            for each in batch.written(outcomes):
+            written = list(batch.written(outcomes))
+            for each in written:
                 summary.count(each)
-            await self._database.advance(progress, _stored(summary), transaction)
+            stored: dict[str, Any] = _stored(summary)
+            if self._kept is not None:
+                stored["told"] = b"".join([*self._kept, *map(self._shown, written)]).decode()
+            await self._database.advance(progress, stored, transaction)
 
         outcomes = await self._database.write_many(
             batch.given,
@@ -289,47 +357,62 @@ class Import:
     def _told(self, written: Sequence[Written]) -> bytes:
         for each in written:
             self.summary.count(each)
-        return b"".join(map(self._shown, written))
+        told = b"".join(map(self._shown, written))
+        if self._kept is not None:
+            self._kept.append(told)
+        return told
 
-    def _given(self, values: dict[str, Any] | ServiceError) -> Given | _Refused:
+    def _given(self, line: Line) -> Given | _Refused:
+        values = line.values
         if isinstance(values, ServiceError):
             return _Refused(None, values)
-        values = {name: said for name, said in values.items() if name not in OF_THE_SERVICE}
+        if self._options.with_history:
+            try:
+                past = past_of(values, line.changes)
+            except InvalidRequest as error:
+                return _Refused(_video_id(values), error)
+            return Given(past.analysis.video_id, past.analysis, past=past)
+        if not _OF_THE_SERVICE.isdisjoint(values):
+            values = {name: said for name, said in values.items() if name not in _OF_THE_SERVICE}
         values = _in_fields(values)
-        try:
-            video_id = _VIDEO_ID.validate_python(values.get("video_id"))
-        except ValidationError:
-            video_id = None
         is_upsert = self._options.mode == "upsert"
-        create: VideoAnalysisCreate | InvalidRequest
         try:
-            create = _valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
+            create = valid(VideoAnalysisCreate, _without_nulls(values) if is_upsert else values)
             self._database.check_length(create.description)
         except InvalidRequest as error:
-            create = error
-        if isinstance(create, InvalidRequest) and (video_id is None or not is_upsert):
-            return _Refused(video_id, create)
-        assert video_id is not None
-        if not is_upsert:
-            return Given(video_id, create)
-        try:
-            said = {name: each for name, each in values.items() if name != "video_id"}
-            patch = _valid(VideoAnalysisPatch, said)
-            self._database.check_length(patch.description)
-        except InvalidRequest as error:
+            return self._not_created(values, error)
+        patch = None
+        if is_upsert:
+            try:
+                patch = self._patch(values)
+            except InvalidRequest as error:
+                return _Refused(create.video_id, error)
+        return Given(create.video_id, create, patch, index_entry_of(create))
+
+    def _not_created(self, values: dict[str, Any], error: InvalidRequest) -> Given | _Refused:
+        """What makes no record may still change one."""
+        video_id = _video_id(values)
+        if video_id is None or self._options.mode != "upsert":
             return _Refused(video_id, error)
-        return Given(video_id, create, patch)
+        try:
+            return Given(video_id, error, self._patch(values))
+        except InvalidRequest as of_the_patch:
+            return _Refused(video_id, of_the_patch)
+
+    def _patch(self, values: dict[str, Any]) -> VideoAnalysisPatch:
+        """Raises InvalidRequest."""
+        said = {name: each for name, each in values.items() if name != "video_id"}
+        patch = valid(VideoAnalysisPatch, said)
+        self._database.check_length(patch.description)
+        return patch
 
 
-def _valid(model: type[ModelT], values: dict[str, Any]) -> ModelT:
-    """Raises InvalidRequest, as the endpoint for one record does."""
+def _video_id(values: Mapping[str, Any]) -> str | None:
+    """None: it is none."""
     try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest(
-            [FieldError(("body", *one["loc"]), one["msg"], one["type"]) for one in found]
-        ) from error
+        return _VIDEO_ID.validate_python(values.get("video_id"))
+    except ValidationError:
+        return None
 
 
 def _in_fields(values: dict[str, Any]) -> dict[str, Any]:

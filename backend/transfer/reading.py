@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, NamedTuple, get_args
 
 from backend.core.errors import FieldError, InvalidRequest, ServiceError
 from backend.core.strict_json import parse_json
 from backend.transfer.csv_form import unguarded
 from backend.transfer.errors import LineTooLong, Unreadable
+from backend.transfer.forms import CHANGE_OF
 from backend.transfer.packing import unpacked
 
 Format = Literal["ndjson", "json", "csv"]
 _TRAILER = {"trailer"}
 """Of the last line of an export as NDJSON, which is no record."""
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+LEAST_LINE = 16
+"""Bytes that a line has on the average where the bytes of a file are bounded: so are its lines,
+which would take minutes where each is empty."""
+
+DEEPEST = 1_000
+"""Brackets in brackets of a JSON array; no JSON of so many can be read."""
+MOST_SKIPPED = 16 * 2**20
+"""Bytes of an element of a JSON array that is too long, while its end is looked for: seconds."""
+
+MOST_HISTORY = 32 * 2**20
+"""Bytes of the changes of one record, which are held until the record comes."""
 
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -46,13 +58,14 @@ def names_of(text: str) -> dict[str, str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     number: int
     """From 1 on: the line in the file on which it begins; in a JSON array the element."""
     values: dict[str, Any] | ServiceError
     size: int
     """About how many bytes it has."""
+    changes: Sequence[dict[str, Any]] = ()
+    """Of the record, where its history is read: those whose lines come before it."""
 
 
 def read_lines(
@@ -62,27 +75,53 @@ def read_lines(
     max_bytes: int | None = None,
     format: Format | None = None,  # noqa: A002 - its name in the interface
     names: Mapping[str, str] | None = None,
+    with_history: bool = False,
 ) -> Iterator[Line]:
     """`format` None: it is looked for. `names`: what columns, or members of objects, are called
-    here, by their names in the file. Raises ImportTooLarge and Unreadable, which end it."""
+    here, by their names in the file. `with_history`: a record's changes are read with it, or else
+    left out. Raises ImportTooLarge and Unreadable, which end it."""
     blocks = unpacked(file, max_bytes=max_bytes)
     first = next(blocks, b"").removeprefix(_BOM)
     if first.startswith(_UTF_16):
         raise Unreadable("The file is UTF-16. Save it as UTF-8.")
     blocks = chain([first], blocks)
+    max_lines = None if max_bytes is None else max_bytes // LEAST_LINE
     match format or _format_of(first):
         case "csv":
-            lines = _read_csv(blocks, max_line, names or {})
+            lines = _read_csv(_text_lines(blocks, max_line, max_lines), max_line, names or {})
         case "json":
             if not first.lstrip().startswith(b"["):
                 raise Unreadable("The file is not a JSON array.")
             lines = _read_json(_elements(blocks, max_line), max_line, names or {})
         case "ndjson":
-            texts = (
-                each for each in _text_lines(blocks, max_line) if each[1] is None or each[1].strip()
-            )
-            lines = _read_json(texts, max_line, names or {})
-    return lines
+            texts = _not_blank(_text_lines(blocks, max_line, max_lines))
+            lines = _with_changes(_read_json(texts, max_line, names or {}), kept=with_history)
+    yield from lines
+
+
+def _with_changes(lines: Iterator[Line], *, kept: bool) -> Iterator[Line]:
+    """Lines of changes go with the record that they lead up to, or are left out."""
+    changes: list[dict[str, Any]] = []
+    size, is_broken = 0, False
+    for line in lines:
+        values = line.values
+        if isinstance(values, ServiceError):
+            is_broken = True
+            changes = []
+        elif CHANGE_OF in values:
+            size += line.size
+            if kept and size <= MOST_HISTORY:
+                changes.append(values)
+            continue
+        elif kept and size > MOST_HISTORY:
+            values = LineTooLong(MOST_HISTORY)
+        elif kept and is_broken and (not changes or changes[0].get("version") != 1):
+            reason = "A line before it, maybe of its history, could not be read"
+            values = InvalidRequest([FieldError(("body",), reason, "history")])
+        yield Line(line.number, values, line.size + (size if kept else 0), changes)
+        if not isinstance(line.values, ServiceError):
+            is_broken = False
+        changes, size = [], 0
 
 
 def _format_of(first: bytes) -> Format:
@@ -90,10 +129,14 @@ def _format_of(first: bytes) -> Format:
     return "json" if start == b"[" else "ndjson" if start == b"{" else "csv"
 
 
-def _text_lines(blocks: Iterable[bytes], max_line: int) -> Iterator[tuple[int, bytes | None]]:
-    """None: it is too long."""
+def _text_lines(
+    blocks: Iterable[bytes], max_line: int, max_lines: int | None
+) -> Iterator[tuple[int, bytes | None]]:
+    """None: it is too long. Raises Unreadable."""
     number, held, is_long = 1, bytearray(), False
     for block in blocks:
+        if max_lines is not None and number > max_lines:
+            raise Unreadable(f"The file has more than {max_lines} lines: records are longer.")
         *ended, rest = block.split(b"\n")
         for part in ended:
             line = None if is_long or len(held) + len(part) > max_line else bytes(held) + part
@@ -113,8 +156,8 @@ def _not_blank(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int,
 
 
 def _elements(blocks: Iterable[bytes], max_line: int) -> Iterator[tuple[int, bytes | None]]:
-    """Of a JSON array, as they are written. None: it is too long."""
-    number, depth, held, is_long = 0, 0, bytearray(), False
+    """Of a JSON array, as they are written. None: it is too long. Raises Unreadable."""
+    number, depth, skipped, held, is_long = 0, 0, 0, bytearray(), False
     in_string = is_escaped = False
     blocks = iter(blocks)
     for block in blocks:
@@ -131,6 +174,8 @@ def _elements(blocks: Iterable[bytes], max_line: int) -> Iterator[tuple[int, byt
                 depth += 1
                 if depth == 1:
                     start = at
+                elif depth > DEEPEST:
+                    raise Unreadable(f"Element {number + 1} is nested too deeply.")
             elif sign != b",":
                 depth -= 1
             if depth == 0 or (depth == 1 and sign == b","):
@@ -141,7 +186,7 @@ def _elements(blocks: Iterable[bytes], max_line: int) -> Iterator[tuple[int, byt
                 if not is_end or number > 1 or is_long or held.strip():
                     yield number, None if is_long else bytes(held)
                 held.clear()
-                is_long = False
+                skipped, is_long = 0, False
                 if is_end:
                     if sign != b"]" or block[at:].strip() or any(each.strip() for each in blocks):
                         raise Unreadable("After the end of the JSON array there is more.")
@@ -149,7 +194,11 @@ def _elements(blocks: Iterable[bytes], max_line: int) -> Iterator[tuple[int, byt
         held += block[start:]
         if len(held) > max_line:
             is_long = True
+        if is_long:
+            skipped += len(held)
             held.clear()
+            if skipped > MOST_SKIPPED:
+                raise Unreadable(f"Element {number + 1} has more than {MOST_SKIPPED} bytes.")
     raise Unreadable("The JSON array ends before its end: it was cut.")
 
 
@@ -207,10 +256,11 @@ class _CsvText(Iterator[str]):
         return line.decode("utf-8", "surrogateescape") + "\n"
 
 
-def _read_csv(blocks: Iterable[bytes], max_line: int, names: Mapping[str, str]) -> Iterator[Line]:
+def _read_csv(
+    lines: Iterator[tuple[int, bytes | None]], max_line: int, names: Mapping[str, str]
+) -> Iterator[Line]:
     """RFC 4180; columns are separated by commas, or by what the header has more of: semicolons or
     tabs."""
-    lines = _text_lines(blocks, max_line)
     head = next(lines, None)
     if head is None:
         return

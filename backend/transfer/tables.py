@@ -6,13 +6,15 @@ which SQLite stores it, bytes in hexadecimal.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Literal
 
-from backend.engine import Provider
+import orjson
+
+from backend.engine import Provider, fetch
 from backend.transfer.archive import Row
 from backend.transfer.errors import BackupError
 
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "integer", "real", "boolean", "time", "bytes"]
 
-_MADE_ANEW = ("search_*", "sqlite_*", "_prisma_migrations")
-"""Tables, or patterns: the search index, and what each database has of its own."""
+_MADE_ANEW = (
+    "search_*", "duplicate_index", "duplicate_record", "duplicate_text", "duplicate_band",
+    "duplicate_pair", "sqlite_*", "_prisma_migrations", "change_move",
+)  # fmt: skip
+"""Tables, or patterns: the indexes, and what each database has of its own."""
 _LEFT_OUT = {
     ("video_analysis", "search_terms"),  # the search index's
     ("change_follower", "holder"),  # a lease of a process
@@ -54,7 +59,7 @@ _KINDS: Mapping[str, Kind] = {
     "real": "real", "double precision": "real", "boolean": "boolean",
     "datetime": "time", "timestamp without time zone": "time", "blob": "bytes", "bytea": "bytes",
 }  # fmt: skip
-_MOST_BYTES = 4 * 2**20
+_MOST_BYTES = 2**20
 _FIRST_ROWS = 50
 _MOST_ROWS = 1_000
 
@@ -115,53 +120,67 @@ async def last_migration(client: Prisma) -> str | None:
 
 
 class RowReader:
-    """The rows of a table, in the order of its key, in portions of some megabytes."""
+    """The rows of a table, in the order of its key, in portions of up to a megabyte."""
 
     def __init__(self, client: Prisma, provider: Provider, table: Table) -> None:
         self._client = client
         self._provider = provider
         self._table = table
+        self._names = [column.name for column in table.columns]
+        self._portable = [_converters(provider).get(column.kind) for column in table.columns]
+        self._selected = ", ".join(self._value(column) for column in table.columns)
         self.limit = _FIRST_ROWS
 
     def was_written(self, rows: int, size: int) -> None:
         """How many bytes the last portion had: the next has as many rows as fit."""
         self.limit = max(1, min(_MOST_ROWS, 2 * self.limit, rows * _MOST_BYTES // max(size, 1)))
 
-    async def portions(self) -> AsyncIterator[list[Row]]:
-        last: Row | None = None
+    async def portions(self, *, where: str = "TRUE") -> AsyncIterator[list[Row]]:
+        key = self._table.key
+        names = ", ".join(f't."{each.name}"' for each in key)
+        bound = ", ".join(self._bound(each, place) for place, each in enumerate(key, 1))
+        condition = where
+        args: list[Any] = []
         while True:
             limit = self.limit
-            rows = [self._portable(row) for row in await self._rows(last, limit)]
+            rows = await self.select(f"WHERE {condition} ORDER BY {names} LIMIT {limit}", *args)
             if rows:
+                condition = f"{where} AND ({names}) > ({bound})"
+                args = [rows[-1][each.name] for each in key]  # whoever takes them may change them
                 yield rows
-                last = rows[-1]
             if len(rows) < limit:
                 return
 
-    async def _rows(self, last: Row | None, limit: int) -> Any:
-        table, key = self._table, self._table.key
-        selected = ", ".join(f'{self._selected(each)} AS "{each.name}"' for each in table.columns)
-        names = ", ".join(f't."{each.name}"' for each in key)
-        args = [] if last is None else [last[each.name] for each in key]
-        where = ""
-        if last is not None:
-            bound = ", ".join(self._bound(each, place) for place, each in enumerate(key, 1))
-            where = f" WHERE ({names}) > ({bound})"
-        return await self._client.query_raw(
-            f'SELECT {selected} FROM "{table.name}" AS t{where} ORDER BY {names} LIMIT {limit}',
-            *args,
+    async def of(self, columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> list[Row]:
+        """The rows that have one of these combinations of values in these columns."""
+        if not values:
+            return []
+        names = ", ".join(f't."{column.name}"' for column in columns)
+        return await self.select(
+            f"WHERE ({names}) IN ({chosen(self._provider, columns)})", json_of(values)
         )
 
-    def _selected(self, column: Column) -> str:
+    async def select(self, rest: str, *args: Any) -> list[Row]:
+        """The rows of the table, called `t`, that the rest of the statement chooses."""
+        names, portable = self._names, self._portable
+        found = await fetch(
+            self._client, f'SELECT {self._selected} FROM "{self._table.name}" AS t {rest}', *args
+        )
+        return [
+            {
+                name: value if convert is None or value is None else convert(value)
+                for name, convert, value in zip(names, portable, values, strict=True)
+            }
+            for values in found
+        ]
+
+    def _value(self, column: Column) -> str:
         name = f't."{column.name}"'
-        if column.kind == "bytes":
-            written = f"hex({name})" if self._provider == "sqlite" else f"encode({name}, 'hex')"
-            return f"CASE WHEN {name} IS NOT NULL THEN {written} END"
-        if column.kind in ("real", "boolean"):
-            return name
-        if column.kind == "integer" and column.type != "xid8":
-            return name
-        return f"CAST({name} AS TEXT)"
+        if column.type == "xid8":
+            return f"CAST({name} AS TEXT)"
+        if column.kind == "time" and self._provider == "postgresql":
+            return f"""to_char({name}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"')"""
+        return name
 
     def _bound(self, column: Column, place: int) -> str:
         if self._provider == "sqlite":
@@ -172,30 +191,40 @@ class RowReader:
             return f"${place}::text::timestamp"
         return f"${place}"
 
-    def _portable(self, row: Mapping[str, Any]) -> Row:
-        return {
-            each.name: None if row[each.name] is None else _portable(each.kind, row[each.name])
-            for each in self._table.columns
-        }
+
+def json_of(values: Sequence[Sequence[Any]]) -> str:
+    """What `chosen` reads."""
+    return orjson.dumps(values).decode()
 
 
-def _portable(kind: Kind, value: Any) -> Any:
-    if kind == "integer":
-        return int(value)
-    if kind == "real":
-        return float(value)
-    if kind == "boolean":
-        return bool(value)
-    return _time(value) if kind == "time" else value
+def chosen(provider: Provider, columns: Sequence[Column]) -> str:
+    """The SQL that reads combinations of values of these columns, of a JSON text that is its one
+    argument."""
+    if provider == "sqlite":
+        values = ", ".join(f"value ->> {place}" for place in range(len(columns)))
+        return f"SELECT {values} FROM json_each(?)"
+    values = ", ".join(
+        f"(value ->> {place})::{column.type}" for place, column in enumerate(columns)
+    )
+    return f"SELECT {values} FROM json_array_elements($1::json)"
 
 
-def _time(text: str) -> str:
+def _converters(provider: Provider) -> Mapping[Kind, Callable[[Any], Any]]:
+    converters: dict[Kind, Callable[[Any], Any]] = {
+        "integer": int, "real": float, "boolean": bool, "bytes": bytes.hex,
+    }  # fmt: skip
+    return converters | ({"time": _time} if provider == "sqlite" else {})
+
+
+def _time(text: str | int) -> str:
+    if isinstance(text, str) and len(text) == 29 and text[10] == "T" and text.endswith("+00:00"):
+        return text
     try:
-        if text.isdigit():  # SQLite's other form, in milliseconds
+        if isinstance(text, int) or text.isdigit():  # SQLite's other form, in milliseconds
             moment = datetime.fromtimestamp(int(text) / 1000, UTC)
         else:
             moment = datetime.fromisoformat(text)
     except ValueError:  # another program's, on SQLite: as it is
-        return text
+        return str(text)
     moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     return moment.isoformat(timespec="milliseconds")

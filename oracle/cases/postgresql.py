@@ -48,6 +48,7 @@ LISTS = only(
         {"flags": {"equals": [True, False]}},
         {"moments": {"has": day(2)}},
         {"blobs": {"has": b"x"}},
+        {"blobs": {"has_every": [b"x"]}},
         {"moods": {"has": "SAD"}},
         {"moods": {"has_every": ["SAD", "HAPPY"]}},
         {"moods": {"is_empty": True}},
@@ -95,6 +96,7 @@ LISTS = only(
     Lists.update(where={"id": 2}, data={"datas": [Json(1), Json([2])]}),
     Lists.update_many(where={"id": {"in": [1, 2]}}, data={"strings": {"push": ["both"]}}),
     Lists.update_many(where={"id": 1}, data={"blobs": {"set": [b"new", b""]}}),
+    Lists.update_many(where={"blobs": {"has": b"x"}}, data={"strings": {"set": ["found"]}}),
     Lists.upsert(
         where={"id": 1}, data={"create": {"strings": ["c"]}, "update": {"strings": {"push": ["u"]}}}
     ),

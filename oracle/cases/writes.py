@@ -236,6 +236,7 @@ UPDATE = [
         User.update(where={"id": 3}, data={"age": {"increment": 5}}),
         User.update(where={"id": 1}, data={"age": {"multiply": 3}}),
         User.update(where={"id": 2}, data={"age": {"divide": 2}}),
+        User.update_many(where={"id": 1}, data={"age": {"divide": 5}}),
         User.update(where={"id": 1}, data={"age": {"increment": 1, "decrement": 1}}),
         User.update(where={"id": 1}, data={"age": "x"}),
         User.update(where={"id": 1}, data={"nothing": "x"}),

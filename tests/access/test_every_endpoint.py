@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Mount
 
 from backend.commands.keys import OPERATOR
-from backend.core.caller import ADMIN, SCOPES, Scope
+from backend.core.caller import ADMIN, ALL_OWNERS, DEFAULT_OWNER, SCOPES, Scope
 from backend.engine import now
 from backend.http.routes import ApiRoute
 from tests.access.fixtures import make_key, service, shown
@@ -92,7 +92,8 @@ async def test_without_a_key_that_opens_all_get_the_same_answer(asked: Asked) ->
 
 
 async def test_a_key_opens_what_its_scopes_name_and_no_more(asked: Asked) -> None:
-    keys = {scope: (await make_key(asked.app, scope))[1] for scope in SCOPES}
+    owners = (DEFAULT_OWNER, ALL_OWNERS)
+    keys = {scope: (await make_key(asked.app, scope, owners=owners))[1] for scope in SCOPES}
     for endpoint in asked.endpoints:
         for scope, key in keys.items():
             answer = await asked.send(endpoint, shown(key))

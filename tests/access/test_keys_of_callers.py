@@ -63,6 +63,29 @@ async def test_a_key_is_shown_once_and_says_who_made_it(asked: Asked, database: 
     }
 
 
+async def test_what_becomes_of_a_key_is_in_the_log_of_its_owners(asked: Asked) -> None:
+    app, client = asked
+    maker_id, maker = await make_key(app, ADMIN, owners=("a", "b"))
+    _, other = await make_key(app, ADMIN, owners=("c",))
+    body = wanted(owners=["a", "b"])
+    made = await client.post(KEYS, json=body, headers=shown(maker, x_request_id="making"))
+    id_ = made.json()["id"]
+    await app.state.access.rotate(OPERATOR, id_, timedelta(0))
+    for _ in range(2):  # the second time there is nothing to revoke
+        assert (await client.delete(f"{KEYS}/{id_}", headers=shown(maker))).status_code == 204
+
+    for owner in ("a", "b"):
+        headers = shown(maker, x_owner=owner)
+        changes = (await client.get("/api/audit", headers=headers)).json()["changes"]
+        of_it = [each for each in changes if each["name"] == id_]
+        assert [each["action"] for each in of_it] == ["revoke", "rotate", "create"]
+        assert {(each["kind"], each["owner"]) for each in of_it} == {("key", owner)}
+        assert of_it[0]["actor"] == of_it[2]["actor"] == f"key {maker_id} (test)"
+        assert of_it[2]["request_id"] == "making"
+    changes = (await client.get("/api/audit", headers=shown(other))).json()["changes"]
+    assert id_ not in {each["name"] for each in changes}
+
+
 async def test_no_key_makes_one_that_has_more_than_itself(asked: Asked) -> None:
     app, client = asked
     end = now() + timedelta(days=30)

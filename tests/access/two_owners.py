@@ -69,7 +69,8 @@ class Requests:
             self._delete_name: 1, self._stats: 3, self._context: 3, self._recall: 3,
             self._lookup: 3, self._versions: 4, self._restore: 3, self._diff: 2, self._deleted: 3,
             self._audit: 4, self._whoami: 1, self._keys: 1, self._unknown: 2, self._import: 3,
-            self._bulk: 3, self._delete_many: 1, self._delete_matching: 2,
+            self._bulk: 3, self._delete_many: 1, self._delete_matching: 2, self._duplicates: 4,
+            self._dismiss: 1, self._merge_videos: 1,
         }  # fmt: skip
         return self._random.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -249,16 +250,36 @@ class Requests:
         return "POST", "/api/import", {"params": params, "content": content, "headers": headers}
 
     def _bulk(self) -> Ask:
-        return "POST", "/api/bulk", {"params": self._how(), "json": {"items": self._records()}}
+        path = "/api/video-analysis/bulk"
+        return "POST", path, {"params": self._how(), "json": {"items": self._records()}}
 
     def _delete_many(self) -> Ask:
         # One that there may be: of several a statement logs the deletions in any order.
         return "POST", "/api/bulk/delete", {"json": {"video_ids": [self._id(), "nobody-has"]}}
 
     def _delete_matching(self) -> Ask:
-        body = {"filters": {"tag": [self._name()]}, "confirm": self._random.randint(0, 1)}
-        params = {"dry_run": self._random.choice(["true", "false"])}
-        return "POST", "/api/bulk/delete", {"params": params, "json": body}
+        params = {
+            "tag": self._name(),
+            "confirm": self._random.randint(0, 1),
+            "dry_run": self._random.choice(["true", "false"]),
+        }
+        return "DELETE", "/api/video-analysis/", {"params": params}
+
+    def _duplicates(self) -> Ask:
+        params: dict[str, Any] = {"threshold": self._random.choice([0.7, 0.8, 1])}
+        if self._random.random() < 0.3:
+            params["limit"] = 1
+        if self._random.random() < 0.3:
+            params["cursor"] = "/api/duplicates"
+        return "GET", "/api/duplicates", {"params": params}
+
+    def _dismiss(self) -> Ask:
+        ids = sorted({self._id() for _ in range(3)})
+        return "POST", "/api/duplicates/dismiss", {"json": {"video_ids": ids}}
+
+    def _merge_videos(self) -> Ask:
+        body = {"keep": self._id(), "video_ids": [self._id()]}
+        return "POST", "/api/duplicates/merge", {"json": body, "headers": self._condition()}
 
     def _unknown(self) -> Ask:
         return "GET", f"/api/video-analysis/nobody-has-{self._random.randrange(9)}", {}
@@ -281,9 +302,12 @@ def compared(answer: httpx.Response) -> Any:
 
 def _in_order(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A rename changes many videos by one statement, in an order that is the database's. Without
-    those of the last request, of which the page may hold a part."""
+    those of the last request, of which the page may hold a part, and without those of keys, whose
+    ids are random."""
     last = changes[-1]["request_id"] if changes else None
-    whole = [change for change in changes if change["request_id"] != last]
+    whole = [
+        change for change in changes if change["request_id"] != last and change["kind"] != "key"
+    ]
     return sorted(
         whole, key=lambda each: (each["kind"], each["name"], each["version"] or 0, each["action"])
     )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from prisma import Prisma
 from prisma.errors import DataError, UniqueViolationError
 
 from backend.records import batches
-from backend.records.batches import BatchedCreates, BatchedUpdates, DescriptionUpdate
+from backend.records.batches import BatchedCreates
 from tests.fixtures import Database, on_postgresql, prisma_on
 from tests.statements import statements
 
@@ -166,117 +164,6 @@ async def test_the_same_video_twice_at_once_is_stored_once(
 
 
 # Updates
-
-BEFORE = datetime(2026, 3, 1, 9, 30, 0, 125_000, tzinfo=UTC)
-AFTER = BEFORE + timedelta(milliseconds=1)
-
-
-def update(video_id: str, description: str, *, read: int = 1) -> DescriptionUpdate:
-    columns = {
-        "description": description,
-        "searchTerms": f"1 {description.lower()}",
-        "hasRelations": False,
-        "updatedAt": AFTER,
-        "size": 6,
-        "sources": None,
-        "version": 2,
-        "written": None,
-    }
-    return DescriptionUpdate(columns, {"id": f"id of {video_id}", "version": read})
-
-
-async def store(db: Prisma, *video_ids: str) -> None:
-    times = {"createdAt": BEFORE, "updatedAt": BEFORE, "searchTerms": "1 dog"}
-    await db.videoanalysis.create_many([row(id_, **times) for id_ in video_ids])
-
-
-@on_postgresql
-async def test_updates_of_one_turn_are_few_statements(database: Database) -> None:
-    ids = [f"v{number}" for number in range(20)]
-    async with prisma_on(database.url) as db:
-        await store(db, *ids)
-        updates = BatchedUpdates(db)
-        before = await statements(db)
-        outcomes = await asyncio.gather(
-            *(updates.update(update(id_, f"Cat {id_}.")) for id_ in ids[:18]),
-            updates.update(update("v18", "Too late.", read=2)),
-            updates.update(update("nobody", "Nobody.")),
-        )
-        assert await statements(db) - before == 2 + 2, "16 + 4, and two by themselves"
-        changed = await db.videoanalysis.find_first(where={"videoId": "v7"})
-    assert outcomes == [True] * 18 + [False] * 2
-    assert database.rows() == {
-        **{id_: f"Cat {id_}." for id_ in ids[:18]},
-        "v18": "A dog.",
-        "v19": "A dog.",
-    }
-    assert changed is not None
-    assert (changed.createdAt, changed.updatedAt) == (BEFORE, AFTER)
-    assert (changed.searchTerms, changed.hasRelations) == ("1 cat v7.", False)
-
-
-@on_postgresql
-async def test_of_two_updates_of_one_record_one_comes_too_late(database: Database) -> None:
-    async with prisma_on(database.url) as db:
-        await store(db, "a", "b")
-        updates = BatchedUpdates(db)
-        both = [update("a", "First."), update("a", "Second.")]
-        *outcomes, other = await asyncio.gather(
-            *(updates.update(each) for each in both), updates.update(update("b", "Other."))
-        )
-    assert sorted(outcomes) == [False, True]
-    assert other
-    won = both[outcomes.index(True)].columns["description"]
-    assert database.rows() == {"a": won, "b": "Other."}
-
-
-@on_postgresql
-async def test_a_record_that_is_held_holds_up_no_others(database: Database) -> None:
-    async with prisma_on(database.url) as db:
-        await store(db, "a", "held", "b")
-        updates = BatchedUpdates(db)
-        async with db.tx() as transaction:
-            await transaction.videoanalysis.update_many({"title": "Held"}, {"videoId": "held"})
-            first, held, last = (
-                asyncio.create_task(updates.update(update(id_, "Cat.")))
-                for id_ in ("a", "held", "b")
-            )
-            assert await asyncio.wait_for(asyncio.gather(first, last), 5) == [True, True]
-            assert not held.done()
-        assert await held is False, "its version is another"
-    assert database.rows() == {"a": "Cat.", "held": "A dog.", "b": "Cat."}
-
-
-@on_postgresql
-async def test_only_updates_that_are_refused_fail(own_database: Database) -> None:
-    own_database.execute("ALTER TABLE video_analysis ADD CHECK (description <> 'Refused.')")
-    async with prisma_on(own_database.url) as db:
-        await store(db, "a", "b", "c")
-        updates = BatchedUpdates(db)
-        outcomes = await asyncio.gather(
-            updates.update(update("a", "Cat.")),
-            updates.update(update("b", "Refused.")),
-            updates.update(update("c", "Cow.")),
-            return_exceptions=True,
-        )
-    assert isinstance(outcomes[1], DataError)
-    assert outcomes[::2] == [True, True]
-    assert own_database.rows() == {"a": "Cat.", "b": "A dog.", "c": "Cow."}
-
-
-@on_postgresql
-async def test_updates_while_the_database_is_away(database: Database) -> None:
-    async with prisma_on(database.url) as db:
-        await store(db, "a", "b")
-        updates = BatchedUpdates(db)
-    outcomes = await asyncio.gather(
-        updates.update(update("a", "Cat.")),
-        updates.update(update("b", "Cow.")),
-        return_exceptions=True,
-    )
-    assert all(isinstance(each, Exception) for each in outcomes)
-    assert database.rows() == {"a": "A dog.", "b": "A dog."}
-
 
 WORDS = [letter * 8 for letter in "abcdefghijklmnopqrstuvwx"]
 

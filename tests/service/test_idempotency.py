@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 COLLECTION = "/api/video-analysis/"
 V = COLLECTION + "v"
 BODY = {"video_id": "v", "description": "A beach."}
+NEW = {**BODY, "video_id": "new"}
 KEY = {"Idempotency-Key": '"k1"'}
 
 Sent = tuple[str, str, dict[str, Any]]
@@ -32,7 +33,7 @@ def said(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
 
 
 WRITES: list[Sent] = [
-    ("POST", COLLECTION, {"json": {**BODY, "video_id": "new"}}),
+    ("POST", COLLECTION, {"json": NEW}),
     ("POST", COLLECTION, {"json": {**BODY, "video_id": "tagged", "tags": ["a"]}}),
     ("PUT", V, {"json": {"description": "Two."}}),
     ("PUT", COLLECTION + "w", {"json": {"description": "Two."}, "headers": {"If-None-Match": "*"}}),
@@ -42,8 +43,14 @@ WRITES: list[Sent] = [
     ("PATCH", "/api/tags?name=sea", {"json": {"name": "ocean"}}),
     ("POST", "/api/tags/merge", {"json": {"names": ["sea"], "into": "ocean"}}),
     ("DELETE", "/api/tags?name=sea", {}),
+    ("POST", f"{COLLECTION}bulk", {"json": {"items": [BODY, {"video_id": "new"}, NEW]}}),
+    ("POST", "/api/bulk?mode=upsert", {"json": {"items": [{**BODY, "description": "Two."}]}}),
+    ("DELETE", f"{COLLECTION}?video_id=v&video_id=none", {}),
+    ("DELETE", f"{COLLECTION}?tag=sea&confirm=1", {}),
+    ("POST", "/api/bulk/delete", {"json": {"video_ids": ["v"]}}),
     # What is refused is refused again.
     ("POST", COLLECTION, {"json": BODY}),
+    ("DELETE", f"{COLLECTION}?tag=sea&confirm=2", {}),
     ("PUT", COLLECTION + "none", {"json": {"description": "Two."}}),
     ("DELETE", COLLECTION + "none", {}),
     ("PUT", V, {"json": {"description": "Two."}, "headers": {"If-Match": '"7"'}}),

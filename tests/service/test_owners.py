@@ -228,6 +228,13 @@ async def test_the_database_itself_shows_rows_of_one_owner(
     for of in OWNERS:
         with acting_for(of):
             await services.search.search("dog", limit=1)
+            for number in range(2):
+                near = f"The dog of{of} runs along the beach all day long, number{number}"
+                await services.database.update_video_analysis(
+                    f"v{number}", VideoAnalysisUpdate(description=near)
+                )
+            assert (await services.duplicates.page(0.7, limit=1))["count"] == 1
+            await services.duplicates.dismiss(["v0", "v1"])
     await services.audit.seal()
     client = services.database.client
     assert services.database.has_role

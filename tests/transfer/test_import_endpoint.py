@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend.main import create_app
-from backend.transfer import importing
+from backend.transfer import importing, validation
 from tests.fixtures import Database, client_of, settings_for
 from tests.transfer.test_importing import BEACH, SNOW
 from tests.transfer.test_reading import gzipped
@@ -80,7 +80,7 @@ async def test_what_is_exported_can_be_imported(client: httpx.AsyncClient) -> No
     lines, _ = told(await client.post(I, content=body_of(record), headers=NDJSON))
     assert lines[0]["status"] == "created"
     again = (await client.get("/api/video-analysis/beach")).json()
-    of_the_service = importing.OF_THE_SERVICE
+    of_the_service = validation.OF_THE_SERVICE
     assert {name: again[name] for name in record if name not in of_the_service} == {
         name: record[name] for name in record if name not in of_the_service
     }

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from backend.core.caller import ANONYMOUS
+from backend.core.owners import owned
 from backend.history import AuditFilters
+from backend.models.schemas import VideoAnalysisCreate
 from backend.records import Once
 from backend.services import Services, make_services
 from backend.transfer import Import, Options, Summary, Written, read_lines
@@ -271,6 +274,45 @@ async def test_it_goes_on_where_it_was_cut(services: Services, database: Databas
     assert len(database.rows()) == database.count("change_log") == 1_199
 
 
+async def test_a_file_of_other_things_is_not_read_to_its_end(
+    services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.transfer.importing.MOST_REFUSED", 3)
+    lines = [{"a": 1}, {"video_id": "a", "description": "x"}, b"{", {"a": 2}, {"a": 3}]
+    written, summary = await imported(services, lines)
+    assert [(each.line, each.status) for each in written] == [
+        (1, "failed"), (2, "created"), (3, "failed"), (4, "failed"),
+    ]  # fmt: skip
+    assert summary.error is not None
+    assert summary.error.detail.startswith("3 lines are no records, and no more is read.")
+    assert (summary.last_line, summary.complete, database.rows()) == (4, False, {"a": "x"})
+
+
+async def test_what_was_told_is_told_again_where_it_is_kept(services: Services) -> None:
+    lines = [{"video_id": f"v{n}", "description": "x"} for n in range(1_200)]
+    once = Once("tester", "key", "fingerprint")
+
+    async def told(*, cut: bool) -> bytes:
+        import_ = Import(
+            services.database, read_lines(file_of(lines), max_line=1_000),
+            Options(on_error="continue"), lambda each: f"{each.line}\n".encode(),
+            tells_again=True,
+        )  # fmt: skip
+        parts = []
+        async for part in import_.run(once):
+            parts.append(part)
+            import_.is_stopping = cut
+        return b"".join(parts)
+
+    def up_to(line: int) -> bytes:
+        return b"".join(f"{each}\n".encode() for each in range(1, line + 1))
+
+    assert await told(cut=True) == up_to(500)
+    assert await told(cut=True) == up_to(500)
+    assert await told(cut=False) == up_to(1_200)
+    assert await told(cut=False) == up_to(1_200)
+
+
 @pytest.mark.parametrize("on_error", ["stop", "continue"])
 async def test_a_quota_refuses_the_lines_that_do_not_fit(database: Database, on_error: str) -> None:
     services = make_services(database.url, quota_records=5)
@@ -300,6 +342,127 @@ async def test_two_imports_of_the_same_videos_leave_one_record_of_each(
     assert {each.status for each in (*first, *second)} <= {"created", "updated", "unchanged"}
     assert len(database.rows()) == 40
     assert database.indexed() == {f"v{n}" for n in range(40)}
+
+
+WIDE: dict[str, Any] = {
+    **BEACH,
+    "video_id": "wide",
+    "recorded_date": "2019-07-14",
+    "location": "Lisbon",
+    "country": "Portugal",
+    "mood": "joyful",
+    "event_type": "vacation",
+    "duration": 82.7,
+    "extra": {"large": 1e300, "small": 5e-324, "list": ["\u00e9", "\U0001f39e"]},
+    "source": {"kind": "machine", "model": "pegasus1.2"},
+}
+
+
+@pytest.mark.parametrize("line", [BEACH, SNOW, WIDE])
+async def test_a_record_is_the_same_whether_it_is_sent_by_itself(
+    services: Services, line: dict[str, Any]
+) -> None:
+    source = line.get("source", {"kind": "import"})
+    analysis = VideoAnalysisCreate.model_validate({**line, "video_id": "alone", "source": source})
+    alone = await services.database.create_video_analysis(analysis)
+    await imported(services, [{**line, "video_id": "imported"}])
+    found = dict(await stored(services, "imported"))
+    of_its_own = ("id", "video_id", "created_at", "updated_at", "sources")
+    for record in (alone, found):
+        assert {said["at"] for said in record["sources"].values()} == {record["created_at"]}
+    said_of_it = {"kind": source["kind"], "at": found["created_at"], **source}
+    assert found["sources"] == dict.fromkeys(alone["sources"], said_of_it)
+    assert {n: v for n, v in found.items() if n not in of_its_own} == {
+        n: v for n, v in alone.items() if n not in of_its_own
+    }
+    rows: Any = await services.database.client.query_raw(
+        "SELECT search_terms, size, has_relations, version, written, extra FROM video_analysis AS v"
+        f" WHERE {owned('v')} ORDER BY video_id"
+    )
+    assert rows[0] == rows[1]
+
+
+async def test_more_lines_than_one_statement_takes(services: Services, database: Database) -> None:
+    count = 333
+    lines = [{**WIDE, "video_id": f"v{n}", "tags": [f"t{n}", "all"]} for n in range(count)]
+    written, summary = await imported(services, lines)
+    assert [each.video_id for each in written] == [line["video_id"] for line in lines]
+    assert summary.created == count
+    assert database.indexed() == {line["video_id"] for line in lines}
+    for line in (lines[0], lines[64], lines[-1]):
+        record = await stored(services, line["video_id"])
+        assert {name: record[name] for name in line if name != "source"} == {
+            name: value for name, value in line.items() if name != "source"
+        }
+    page = await services.audit.page(AuditFilters(), limit=500)
+    assert [row["name"] for row in reversed(page["changes"])] == [x["video_id"] for x in lines]
+
+
+@pytest.mark.parametrize("mode", ["upsert", "replace", "skip", "create"])
+async def test_new_and_stored_and_repeated_records_in_one_batch(
+    services: Services, database: Database, mode: str
+) -> None:
+    await imported(services, [SNOW, BEACH])
+    await services.database.delete_video_analysis("beach")
+    lines = [
+        {"video_id": "snow", "description": "More snow."},
+        BEACH,
+        {"video_id": "new", "description": "x", "tags": ["a"]},
+        {"video_id": "new", "description": "y", "tags": ["b"]},
+        {"video_id": "wrong", "description": ""},
+        {"video_id": "beach", "description": "The sea.", "people": ["Ben"]},
+        {"video_id": "last", "description": "z"},
+    ]
+    written, _ = await imported(services, lines, mode=mode)
+    there = {"upsert": "updated", "replace": "updated", "skip": "skipped", "create": "failed 409"}
+    again = there[mode]
+    assert statuses(written) == [
+        again, "created", "created", again, "failed 422", again, "created",
+    ]  # fmt: skip
+    changes = mode in ("upsert", "replace")
+    snow, new, beach = [await stored(services, name) for name in ("snow", "new", "beach")]
+    assert (snow["version"], snow["description"]) == (
+        (2, "More snow.") if changes else (1, "A snowman.")
+    )
+    assert (new["version"], new["tags"]) == ((2, ["b"]) if changes else (1, ["a"]))
+    assert (beach["version"], beach["people"]) == ((4, ["Ben"]) if changes else (3, ["Rosa"]))
+    assert database.indexed() == {"snow", "beach", "new", "last"}
+
+
+async def test_what_another_stores_meanwhile_is_met_by_the_whole_batch_again(
+    services: Services, database: Database
+) -> None:
+    lines = [{"video_id": f"v{n}", "description": "x"} for n in range(100)]
+    others = [{"video_id": f"v{n}", "description": "y"} for n in (99, 7)]
+    first, second = await asyncio.gather(
+        imported(services, lines, mode="skip"), imported(services, others, mode="skip")
+    )
+    created = [each.video_id for each in (*first[0], *second[0]) if each.status == "created"]
+    assert sorted(created) == sorted(line["video_id"] for line in lines)
+    assert database.count("change_log") == len(database.rows()) == 100
+
+
+async def test_a_line_that_stops_it_leaves_nobody_reading_the_file(services: Services) -> None:
+    class Slow(io.BytesIO):
+        is_read = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.is_read = True
+            time.sleep(0.05)
+            try:
+                return super().read(size)
+            finally:
+                self.is_read = False
+
+    many = [{"video_id": f"v{n}", "description": "x" * 500} for n in range(2_000)]
+    file = Slow(file_of([{"video_id": "wrong"}, *many]).getvalue())
+    import_ = Import(services.database, read_lines(file, max_line=10_000), Options(), lambda _: b"")
+    async for _ in import_.run():
+        pass
+    assert not file.is_read
+    at = file.tell()
+    await asyncio.sleep(0.2)
+    assert file.tell() == at < len(file.getvalue())
 
 
 @pytest.mark.parametrize("mode", ["create", "upsert", "replace"])

@@ -176,6 +176,8 @@ def test_what_is_wrong_with_one_line_is_said_of_it_alone(text: bytes, expected: 
         (b'[{"a": 1}, {"a": 2}', "it was cut"),
         (b'[{"a": 1}] {"a": 2}', "there is more"),
         (b'[{"a": 1}}', "there is more"),
+        (b'[{"a": 1}, ' + b"[" * 5_000, "Element 2 is nested too deeply"),
+        (b'[{"a": "' + b"x" * (17 * 2**20) + b'"}]', "Element 1 has more than 16777216 bytes"),
         (NDJSON.decode().encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04xxx", "zip archive"),
         (b"video_id,video_id\n", "Two columns"),
@@ -186,6 +188,14 @@ def test_what_is_wrong_with_one_line_is_said_of_it_alone(text: bytes, expected: 
 def test_what_cannot_be_read_on_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         lines_of(data)
+
+
+@pytest.mark.parametrize("head", [b"", b"video_id\n"])
+def test_lines_are_bounded_where_bytes_are(head: bytes) -> None:
+    data = head + b"\n" * 200_000
+    assert lines_of(data, format="csv" if head else "ndjson") == []
+    with pytest.raises(Unreadable, match="more than 25000 lines"):
+        lines_of(data, format="csv" if head else "ndjson", max_bytes=400_000)
 
 
 @pytest.mark.parametrize("pack", [gzipped, zstandard.ZstdCompressor(level=19).compress])

@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TypeVar
 from ..engine import Engine
 from ..errors import EngineError
 from ..generate.artifact import load_artifact
+from ..inserts import Row, Table
 from ..plan.cache import PlanCache
 from ..protocol.request import ModelFields
 from ..scope import Scope
@@ -196,9 +197,25 @@ class AsyncEngine:
         except EngineError as error:
             self._package.throw(error)
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    async def fetch(
+        self, sql: str, parameters: Sequence[Any], tx_id: str | None
+    ) -> Sequence[Sequence[Any]]:
         try:
-            return await self._engine.fetch(sql, parameters)
+            return await self._engine.fetch(sql, parameters, tx_id)
+        except EngineError as error:
+            self._package.throw(error)
+
+    async def insert(self, rows: Sequence[tuple[Table, Sequence[Row]]], tx_id: str | None) -> None:
+        try:
+            await self._engine.insert(rows, tx_id)
+        except EngineError as error:
+            self._package.throw(error)
+
+    async def fetch_written(
+        self, sql: str, parameters: Sequence[Sequence[Any]]
+    ) -> Sequence[Sequence[Sequence[Any]]]:
+        try:
+            return await self._engine.fetch_written(sql, parameters)
         except EngineError as error:
             self._package.throw(error)
 

@@ -11,7 +11,15 @@ from typing import Any
 
 async def fetch(client: Any, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
     """The rows of `sql`, which only reads: text, numbers and bytes as they are; what else there is,
-    by its driver. `client` is of `in_process`, with the asyncio interface, outside a transaction.
-    Raises the errors of `query_raw`."""
-    found: Sequence[Sequence[Any]] = await client._engine.fetch(sql, parameters)
+    by its driver. `client` is of `in_process`, with the asyncio interface. Raises the errors of
+    `query_raw`."""
+    found: Sequence[Sequence[Any]] = await client._engine.fetch(sql, parameters, client._tx_id)
+    return found
+
+
+async def fetch_written(
+    client: Any, sql: str, parameters: Sequence[Sequence[Any]]
+) -> Sequence[Sequence[Sequence[Any]]]:
+    """The same of `sql` that writes, for each of these parameters: all take effect, or none."""
+    found: Sequence[Sequence[Sequence[Any]]] = await client._engine.fetch_written(sql, parameters)
     return found

@@ -52,7 +52,8 @@ class JsonRecords:
         self._client = client
         self._model = model
         self._form = form
-        self._selection = list(form.keys)  # what it does not name need not be read
+        # What it does not name need not be read.
+        self._selection = [name for name in form.keys if name not in form.lists]
         self._waiting: dict[_Key, Waiting] = {}
         self._running: set[asyncio.Task[None]] = set()
 

@@ -35,6 +35,19 @@ FieldType = Mapping[str, Any]
 Decoder = Callable[[Any], Any]
 """From a column's value, as the driver fetched it (never None), to the value for the client."""
 
+LEFT_AS_THEY_ARE: dict[Decoder, type] = {}
+"""By decoder, the class of the values that it gives back as they are: most need no call."""
+
+
+def leaves(kind: type) -> Callable[[Decoder], Decoder]:
+    """Of a decoder that gives back values of this class as they are."""
+
+    def noted(decoder: Decoder) -> Decoder:
+        LEFT_AS_THEY_ARE[decoder] = kind
+        return decoder
+
+    return noted
+
 
 @dataclass(eq=False, slots=True)
 class Statement:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..drivers.driver import Decoder, FieldType, Rows
+from ..drivers.driver import LEFT_AS_THEY_ARE, Decoder, FieldType, Rows
 from ..errors import EngineError
 
 Decoders = Callable[[FieldType], Decoder | None]
@@ -21,10 +21,16 @@ BuildRecord = Callable[[Any], dict[str, Any]]
 
 class JsonForm:
     """Records as an answer in JSON has them: `keys` names the fields that are wanted and the keys
-    that they get, in order. Each JsonForm is one of its own, to be made once."""
+    that they get, in order. `objects`: those that hold the text of a JSON object, which is read;
+    null is {}. `lists`: those that are not read and get an empty list, for others to fill. Each
+    JsonForm is one of its own, to be made once."""
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(
+        self, keys: Mapping[str, str], *, objects: Sequence[str] = (), lists: Sequence[str] = ()
+    ) -> None:
         self.keys = dict(keys)
+        self.objects = frozenset(objects)
+        self.lists = frozenset(lists)
 
 
 class DataMap:
@@ -48,10 +54,8 @@ class DataMap:
             if not self.maps_rows:
                 raise EngineError(None, "Only records without relations can be had as JSON.")
             fields = structure["fields"]
-            self._structure = {
-                **structure,
-                "fields": {key: fields[name] for name, key in form.keys.items()},
-            }
+            wanted = {key: _wanted(name, fields, form) for name, key in form.keys.items()}
+            self._structure = {**structure, "fields": wanted}
             structure = self._structure
         self._apply = self._lower(structure)
 
@@ -110,11 +114,19 @@ class DataMap:
                     return f"([] if (v := {value}) is None else {decoded})"
                 if decode is None:
                     return value
+                if decode in LEFT_AS_THEY_ARE:
+                    kind = keep(LEFT_AS_THEY_ARE[decode])
+                    same = f"(v := {value}).__class__ is {kind} or v is None"
+                    return f"(v if {same} else {keep(decode)}(v))"
                 return f"(None if (v := {value}) is None else {keep(decode)}(v))"
             if node["type"] == "object":
                 if node["serializedName"] is None:
                     return record(node["fields"])
                 return f"{keep(self._lower(node))}({access(node['serializedName'])})"
+            if node["type"] == "jsonObject":
+                return f"({keep(json.loads)}(v) if (v := {access(node['dbName'])}) else {{}})"
+            if node["type"] == "emptyList":
+                return "[]"
             raise EngineError(None, f"Unknown data mapping in the query plan: {node['type']!r}")
 
         source = f"lambda r: {record(fields)}"
@@ -140,6 +152,13 @@ class DataMap:
         if field_type["arity"] == "list":
             return lambda items: [decode(item) for item in items]
         return decode
+
+
+def _wanted(name: str, fields: Mapping[str, Any], form: JsonForm) -> Mapping[str, Any]:
+    """The node of a field in this form."""
+    if name in form.lists:
+        return {"type": "emptyList"}
+    return {**fields[name], "type": "jsonObject"} if name in form.objects else fields[name]
 
 
 def _is_flat(fields: Mapping[str, Mapping[str, Any]]) -> bool:

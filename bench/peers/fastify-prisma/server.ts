@@ -3,8 +3,13 @@
 //
 //   DATABASE_URL=file:/path.db | postgresql://...   PORT=8000   FLUSH=1   node server.ts
 
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+
 import Fastify from "fastify";
 
+type Line = { number: number; record: { video_id: string; description: string } };
+type IsRight = (record: unknown) => boolean;
 type Record = { id: string; videoId: string; description: string; createdAt: Date; updatedAt: Date };
 
 const record = {
@@ -103,6 +108,69 @@ app.put<{ Params: { video_id: string }; Body: { description: string } }>(
     }
   },
 );
+
+// A file of many records: createMany in batches, and a line of what became of each.
+app.addContentTypeParser("application/x-ndjson", (_request, payload, done) => done(null, payload));
+
+app.post<{ Body: AsyncIterable<Buffer> }>("/api/import", (request, reply) => {
+  const isRight = request.compileValidationSchema(newRecord);
+  return reply.type("application/x-ndjson").send(Readable.from(imported(request.body, isRight)));
+});
+
+app.get("/api/export", (_request, reply) =>
+  reply.type("application/x-ndjson").send(Readable.from(exported())),
+);
+
+async function* imported(lines: AsyncIterable<Buffer>, isRight: IsRight) {
+  let number = 0;
+  let batch: Line[] = [];
+  for await (const line of createInterface({ input: Readable.from(lines) })) {
+    batch.push({ number: ++number, record: JSON.parse(line) });
+    if (batch.length === 500) {
+      yield await stored(batch, isRight);
+      batch = [];
+    }
+  }
+  yield await stored(batch, isRight);
+}
+
+async function stored(batch: Line[], isRight: IsRight) {
+  const right = batch.filter(({ record }) => isRight(record));
+  const there = await prisma.$transaction(async (transaction) => {
+    const ids = right.map(({ record }) => record.video_id);
+    const found = await transaction.videoAnalysis.findMany({
+      where: { videoId: { in: ids } },
+      select: { videoId: true },
+    });
+    const there = new Set(found.map(({ videoId }) => videoId));
+    const data = right
+      .filter(({ record }) => !there.has(record.video_id))
+      .map(({ record }) => ({ videoId: record.video_id, description: record.description }));
+    await transaction.videoAnalysis.createMany({ data });
+    return there;
+  });
+  const valid = new Set(right);
+  return batch
+    .map((line) => {
+      const status = !valid.has(line) || there.has(line.record.video_id) ? "failed" : "created";
+      const video_id = line.record.video_id;
+      return JSON.stringify({ line: line.number, video_id, status }) + "\n";
+    })
+    .join("");
+}
+
+async function* exported() {
+  let rows: Record[] = [];
+  do {
+    const last = rows.at(-1);
+    rows = await prisma.videoAnalysis.findMany({
+      take: 500,
+      orderBy: [{ createdAt: "asc" }, { id: "asc" }],
+      ...(last ? { cursor: { id: last.id }, skip: 1 } : {}),
+    });
+    yield rows.map((row) => JSON.stringify(body(row)) + "\n").join("");
+  } while (rows.length);
+}
 
 await app.listen({ host: "127.0.0.1", port: Number(process.env.PORT) });
 

@@ -75,6 +75,23 @@ async def test_dates_of_other_tools_are_shown_alike(db: Any, package: Any, datab
             assert await records.find_unique({"id": made.id}) == {"moment": shown}
 
 
+async def test_objects_and_lists_of_a_form(db: Any, package: Any) -> None:
+    form = JsonForm(
+        {"textOpt": "none", "others": "others", "text": "said", "id": "key"},
+        objects=("text", "textOpt"),
+        lists=("others",),
+    )
+    made = await db.scalars.create(values(package, text='{"a": [1.5, "x"]}'))
+    empty = await db.scalars.create(values(package, text=""))
+    records = JsonRecords(db, package.models.Scalars, form)
+    first, second = await records.find_many(order={"id": "asc"})
+    assert first == {"none": {}, "others": [], "said": {"a": [1.5, "x"]}, "key": made.id}
+    assert second == {"none": {}, "others": [], "said": {}, "key": empty.id}
+    assert list(first) == list(form.keys.values())
+    first["others"].append(1)
+    assert second["others"] == []
+
+
 async def test_pages_and_order_are_those_of_find_many(db: Any, package: Any) -> None:
     for number in range(5):
         await db.scalars.create(values(package, number=number))

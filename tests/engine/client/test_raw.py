@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from backend.engine import fetch
+from backend.engine import fetch, fetch_written
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +52,19 @@ async def test_rows_as_the_driver_has_them(db: Any, package: Any, database: str,
     assert sorted(tuple(row) for row in rows) == [(b"\0\xff", 1), (b"\0\xff", 2)]
     with pytest.raises(package.errors.DataError, match="nowhere"):
         await fetch(db, "SELECT id FROM nowhere")
+
+
+async def test_rows_of_sql_that_writes(db: Any, package: Any, mark: Any) -> None:
+    rename = f"UPDATE users SET name = {mark(1)} WHERE id = {mark(2)} RETURNING id, name"
+    first, nobody, last = await fetch_written(db, rename, [("Eve", 1), ("Nobody", 99), ("Mia", 2)])
+    assert [tuple(row) for row in (*first, *last)] == [(1, "Eve"), (2, "Mia")]
+    assert list(nobody) == []
+    [once] = await fetch_written(db, rename, [("Zoe", 1)])
+    assert [tuple(row) for row in once] == [(1, "Zoe")]
+    add = f"INSERT INTO users (id, email) VALUES ({mark(1)}, {mark(2)}) RETURNING id"
+    with pytest.raises(package.errors.PrismaError):
+        await fetch_written(db, add, [(70, "a@x"), (70, "b@x")])
+    assert await db.user.count(where={"id": 70}) == 0, "all of them, or none"
 
 
 async def test_query_raw_into_a_model(db: Any, package: Any) -> None:

@@ -18,8 +18,12 @@ import psutil
 import pytest
 
 from backend.engine import in_process
-from backend.engine.drivers.sqlite import checkpoints, connection
+from backend.engine.drivers.driver import NO_SETTINGS, Statement
+from backend.engine.drivers.sqlite import checkpoints, connection, readers
 from backend.engine.drivers.sqlite.checkpoints import _CHANGES
+from backend.engine.drivers.sqlite.declared_types import DeclaredTypes, TablesInMemory
+from backend.engine.drivers.sqlite.readers import Readers
+from backend.engine.drivers.sqlite.statements import Execute, execute
 from tests.engine.sqlite_types import make_database, stored
 
 pytestmark = pytest.mark.anyio
@@ -130,6 +134,48 @@ async def test_a_slow_read_leaves_the_event_loop_free(db: Any) -> None:
     task.cancel()
     assert rows == [{"n": 3_000_000}]
     assert beats >= 5
+
+
+@pytest.mark.parametrize(
+    ("works", "waits", "is_slow"),
+    [(0.004, 0.0, False), (0.004, 0.04, False), (0.004, 0.06, True), (0.008, 0.0, True)],
+)
+async def test_only_a_read_that_works_or_waits_for_long_leaves_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: float, waits: float, is_slow: bool
+) -> None:
+    threads, moment, work = set(), 0.0, 0.0
+    monkeypatch.setattr(readers, "perf_counter", lambda: moment)
+    monkeypatch.setattr(readers, "thread_time", lambda: work)
+
+    def step() -> int:
+        nonlocal moment, work
+        work += works / 1_000
+        moment += (works + waits) / 1_000
+        threads.add(threading.current_thread())
+        return 0
+
+    def opened() -> sqlite3.Connection:
+        made = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        made.create_function("step", 0, step)
+        return made
+
+    path = tmp_path / "waits.db"
+    statement = Statement(SLOW.format(1_000) + " WHERE i > step()", (), returns_rows=True)
+
+    def execute_on(made: sqlite3.Connection) -> Execute:
+        types = DeclaredTypes(made, tables)
+        return lambda *call: execute(made, *call, "iso8601", types)
+
+    tables = TablesInMemory()
+    reading = Readers(opened, execute_on, threads=1)
+    reading.open()
+    try:
+        rows = await reading.execute(statement, (), NO_SETTINGS)
+    finally:
+        await reading.close()
+        tables.close()
+    assert rows.records == [(1_000,)]
+    assert (len(threads) > 1) is is_slow
 
 
 async def test_slow_reads_run_beside_each_other_and_beside_writes(db: Any) -> None:

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 from ...errors import DriverError
@@ -23,8 +23,12 @@ from .settings import CurrentSettings
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.005
-"""Seconds that a read may hold the event loop: as long as Python lets any thread (its switch
-interval). What is stopped has cost that much for nothing."""
+"""Seconds of work for which a read may hold the event loop: as long as Python lets any thread (its
+switch interval). What is stopped has cost that much for nothing."""
+
+INLINE_WAIT = 0.05
+"""Seconds for which it may hold it in all. Others had the processor then, and would have had it in
+a thread too; or the disk was slow."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 2000
 _RUNS_TO_SKIP = 100
@@ -49,7 +53,9 @@ class Readers:
         self._inline: sqlite3.Connection | None = None
         self._execute_inline: Execute | None = None
         self._settings_inline: CurrentSettings | None = None
-        self._deadline = 0.0
+        self._started = 0.0
+        self._work_began: float | None = None
+        """By this thread's processor time, at the first check: no short read comes so far."""
 
     def open(self) -> None:
         """Open the event loop's connection. Raises DriverError."""
@@ -77,14 +83,24 @@ class Readers:
         self._inline = self._execute_inline = None
 
     def _is_overdue(self) -> bool:
-        return perf_counter() > self._deadline
+        if self._work_began is None:
+            self._work_began = thread_time()
+            return False
+        held = perf_counter() - self._started
+        if held <= INLINE_BUDGET:
+            return False
+        return held > INLINE_WAIT or thread_time() - self._work_began > INLINE_BUDGET
+
+    def _begin_inline(self) -> None:
+        self._started = perf_counter()
+        self._work_began = None
 
     async def run(self, start: Start, settings: SessionSettings) -> Any:
         execute = self._inline_for(settings)
         program = start()
         try:
             statement, args = next(program)
-            self._deadline = perf_counter() + INLINE_BUDGET
+            self._begin_inline()
             while True:
                 if (prepared := statement.prepared) is not None and prepared.runs_to_skip_inline:
                     prepared.runs_to_skip_inline -= 1
@@ -109,7 +125,7 @@ class Readers:
         execute = self._inline_for(settings)
         prepared: Prepared | None = statement.prepared
         if prepared is None or not prepared.runs_to_skip_inline:
-            self._deadline = perf_counter() + INLINE_BUDGET
+            self._begin_inline()
             try:
                 return execute(statement, args)
             except DriverError as error:

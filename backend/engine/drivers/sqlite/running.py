@@ -18,7 +18,8 @@ from ..driver import NO_SETTINGS, SessionSettings
 from .settings import CurrentSettings
 from .statements import Execute
 
-_INSTRUCTIONS_BETWEEN_QUESTIONS = 10_000
+_INSTRUCTIONS_BETWEEN_QUESTIONS = 50_000
+"""Some 3 ms. Each question waits for its turn among Python's threads."""
 
 
 class Running:

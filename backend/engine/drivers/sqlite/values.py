@@ -12,10 +12,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Literal
 
 from ...errors import EngineError
-from ..driver import ArgType, Decoder, FieldType
+from ..driver import ArgType, Decoder, FieldType, leaves
 
 TimestampFormat = Literal["iso8601", "unixepoch-ms"]
 Encoder = Callable[[Any], Any]
@@ -101,13 +102,15 @@ def decoder(field_type: FieldType) -> Decoder | None:
     return _DECODERS.get(field_type["type"])
 
 
+@lru_cache(maxsize=4096)
 def json_datetime(value: Any) -> str:
-    """As `Driver.json_decoder` wants it."""
+    """As `Driver.json_decoder` wants it. The newest records are read over and over."""
     if isinstance(value, str) and len(value) == 29 and value.endswith("+00:00"):
         return value[:23] + "Z"  # in milliseconds already
     return read_datetime(value).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+@leaves(int)
 def _read_int(value: Any) -> int:
     if type(value) is int:
         return value
@@ -117,6 +120,7 @@ def _read_int(value: Any) -> int:
         raise _inconsistent(value, "an integer") from None
 
 
+@leaves(float)
 def _read_float(value: Any) -> float:
     try:
         return float(value)
@@ -134,6 +138,7 @@ def _read_decimal(value: Any) -> Decimal:
 _BOOLEANS = {1: True, 0: False, "1": True, "0": False, "true": True, "false": False}
 
 
+@lru_cache(maxsize=16)
 def _read_boolean(value: Any) -> bool:
     known = _BOOLEANS.get(value.lower() if isinstance(value, str) else value)
     if known is not None:
@@ -143,6 +148,7 @@ def _read_boolean(value: Any) -> bool:
     raise _inconsistent(value, "a boolean")
 
 
+@leaves(str)
 def _read_json(value: Any) -> str:
     # A JSONB column has numeric affinity: the JSON text of a number is stored as that number.
     return value if isinstance(value, str) else json.dumps(value)

@@ -4,14 +4,13 @@ schema.prisma, which the database's triggers write (see the migration `change_lo
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from backend.models.metadata import SCALARS
-from backend.models.schemas import in_milliseconds
-from backend.records import COLUMNS, RecordJson
+from backend.models.schemas import time_of
+from backend.records.record import COLUMNS, RecordJson, object_text
 
 
 def record_of_image(video_id: str, version: int, image: str) -> RecordJson:
@@ -39,7 +38,22 @@ def record_of_image(video_id: str, version: int, image: str) -> RecordJson:
     }
 
 
-def time_of(value: str | datetime) -> str:
-    """As answers have it, of what the database has."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return in_milliseconds(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
+def image_of_record(record: RecordJson) -> str:
+    """An image of which record_of_image makes this record again."""
+    duration = record["duration"]
+    image = {
+        "id": record["id"],
+        "description": record["description"],
+        "createdAt": record["created_at"],
+        "updatedAt": record["updated_at"],
+        **{COLUMNS[name]: record[name] for name in SCALARS},
+        "duration": None if duration is None else repr(duration),
+        "extra": object_text(record["extra"]),
+        "sources": object_text(record["sources"]),
+        "tags": record["tags"],
+        "people": record["people"],
+        "segments": [
+            [repr(part["start"]), repr(part["end"]), part["text"]] for part in record["segments"]
+        ],
+    }
+    return orjson.dumps(image).decode()
