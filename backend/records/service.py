@@ -135,7 +135,9 @@ class DatabaseService(Database):
     ) -> records.RecordJson:
         """RFC 7396. Raises InvalidRequest where the merged record would not be valid."""
         if patch.description is not None and patch.model_fields_set <= {"description", "source"}:
-            update = VideoAnalysisUpdate.model_construct(**patch.__dict__)
+            update = VideoAnalysisUpdate.model_construct(
+                description=patch.description, source=patch.source
+            )
             return await self.update_video_analysis(
                 video_id, update, expected=expected, override_human=override_human
             )

@@ -137,28 +137,30 @@ async def test_a_slow_read_leaves_the_event_loop_free(db: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "waits", "is_slow"),
-    [(1_000, 0.008, False), (1_000, 0.05, True), (300_000, 0.008, True)],
+    ("works", "waits", "is_slow"),
+    [(0.004, 0.0, False), (0.004, 0.04, False), (0.004, 0.06, True), (0.008, 0.0, True)],
 )
 async def test_only_a_read_that_works_or_waits_for_long_leaves_the_event_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, waits: float, is_slow: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: float, waits: float, is_slow: bool
 ) -> None:
-    threads, moment = set(), 0.0
+    threads, moment, work = set(), 0.0, 0.0
     monkeypatch.setattr(readers, "perf_counter", lambda: moment)
+    monkeypatch.setattr(readers, "thread_time", lambda: work)
 
-    def wait() -> int:
-        nonlocal moment
-        moment += waits
+    def step() -> int:
+        nonlocal moment, work
+        work += works / 1_000
+        moment += (works + waits) / 1_000
         threads.add(threading.current_thread())
         return 0
 
     def opened() -> sqlite3.Connection:
         made = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        made.create_function("wait", 0, wait, deterministic=True)
+        made.create_function("step", 0, step)
         return made
 
     path = tmp_path / "waits.db"
-    statement = Statement(SLOW.format(steps) + " WHERE i > wait()", (), returns_rows=True)
+    statement = Statement(SLOW.format(1_000) + " WHERE i > step()", (), returns_rows=True)
 
     def execute_on(made: sqlite3.Connection) -> Execute:
         types = DeclaredTypes(made, tables)
@@ -172,7 +174,7 @@ async def test_only_a_read_that_works_or_waits_for_long_leaves_the_event_loop(
     finally:
         await reading.close()
         tables.close()
-    assert rows.records == [(steps,)]
+    assert rows.records == [(1_000,)]
     assert (len(threads) > 1) is is_slow
 
 

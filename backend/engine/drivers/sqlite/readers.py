@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 from ...errors import DriverError
@@ -23,15 +23,12 @@ from .settings import CurrentSettings
 from .statements import Execute, Prepared, drive_on
 
 INLINE_BUDGET = 0.005
-"""Seconds that a read may hold the event loop: as long as Python lets any thread (its switch
-interval). What is stopped has cost that much for nothing."""
+"""Seconds of work for which a read may hold the event loop: as long as Python lets any thread (its
+switch interval). What is stopped has cost that much for nothing."""
 
-INLINE_WAIT = 0.02
-"""Seconds that one may that has done little: most likely others had the processor meanwhile, which
-says nothing of the next such read. In a thread it would wait as well."""
-
-_LITTLE = 25
-"""Checks: some 50,000 instructions, where a page of 100 records takes 3,000."""
+INLINE_WAIT = 0.05
+"""Seconds for which it may hold it in all. Others had the processor then, and would have had it
+beside a thread too; or the disk was slow."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 2000
 _RUNS_TO_SKIP = 100
@@ -57,7 +54,8 @@ class Readers:
         self._execute_inline: Execute | None = None
         self._settings_inline: CurrentSettings | None = None
         self._started = 0.0
-        self._checks = 0
+        self._work_began: float | None = None
+        """By this thread's processor time, at the first check: no short read comes so far."""
 
     def open(self) -> None:
         """Open the event loop's connection. Raises DriverError."""
@@ -85,13 +83,17 @@ class Readers:
         self._inline = self._execute_inline = None
 
     def _is_overdue(self) -> bool:
-        self._checks += 1
-        allowed = INLINE_WAIT if self._checks <= _LITTLE else INLINE_BUDGET
-        return perf_counter() - self._started > allowed
+        if self._work_began is None:
+            self._work_began = thread_time()
+            return False
+        held = perf_counter() - self._started
+        if held <= INLINE_BUDGET:
+            return False
+        return held > INLINE_WAIT or thread_time() - self._work_began > INLINE_BUDGET
 
     def _begin_inline(self) -> None:
         self._started = perf_counter()
-        self._checks = 0
+        self._work_began = None
 
     async def run(self, start: Start, settings: SessionSettings) -> Any:
         execute = self._inline_for(settings)
