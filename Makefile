@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-hostile oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-moves test-hostile oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -69,6 +69,10 @@ test-faults: venv-dev ## 16 writers while the service is killed and its database
 test-owners: venv-dev ## 100,000 random requests of two owners, each compared with a service of its own (REQUESTS=)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/acceptance/owners.py $(ARGS)
+
+test-moves: venv-dev ## moves and restores that are killed, and beside writers (VIDEOS=folder of NDJSON, KILLS=20)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest -s tests/acceptance/moves.py $(ARGS)
 
 test-hostile: venv-dev ## random texts of every shape against every endpoint, on each database (SECONDS=60 SEED=)
 	@$(bin)/memory-mirror setup --no-migrations
