@@ -66,5 +66,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       33 selected / 33 total" in done.stdout
+    assert "Operations:       36 selected / 36 total" in done.stdout
     assert "Traceback" not in log
