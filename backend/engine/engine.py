@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import (
+    Decoder,
     Driver,
     IsolationLevel,
     Program,
@@ -182,15 +183,29 @@ class Engine:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
 
-    async def fetch(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    def json_decoder(self, type_: str) -> Decoder | None:
+        """How to turn a fetched value of a scalar type, as Prisma's plans name it, into one that
+        JSON can hold; None: it is one."""
+        return self._connected().json_decoder({"type": type_, "arity": "required"})
+
+    async def fetch(
+        self, sql: str, parameters: Sequence[Any], transaction: str | None
+    ) -> Sequence[Sequence[Any]]:
         """The rows of raw SQL that only reads, as the driver has them: bytes are bytes, not the
         base64 text of Prisma's JSON. Raises EngineError."""
         values = [self._raw_parameter(value) for value in parameters]
         types = tuple(kind for kind, _ in values)
         statement = self._raw_statement(sql, types, returns_rows=True, raw=False)
         args = [value for _, value in values]
+
+        def start() -> Program:
+            return (yield statement, args)
+
         try:
-            rows = await self._connected().execute(statement, args, reads_only=True)
+            if transaction is not None:
+                rows = await self._transactions.run(transaction, start)
+            else:
+                rows = await self._connected().execute(statement, args, reads_only=True)
         except DriverError as error:
             raise user_facing(error, raw=not _is_connection_trouble(error)) from error
         assert isinstance(rows, Rows)
