@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-imports test-files test-moves test-duplicates test-hostile demo-twelvelabs oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-twelvelabs test-imports test-files test-moves test-duplicates test-hostile demo-twelvelabs oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -69,6 +69,10 @@ test-faults: venv-dev ## 16 writers while the service is killed and its database
 test-owners: venv-dev ## 100,000 random requests of two owners, each compared with a service of its own (REQUESTS=)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/acceptance/owners.py $(ARGS)
+
+test-twelvelabs: venv-dev ## 5,000 videos described while much goes wrong, and 100,000 compared (VIDEOS= KILLS= LARGE=)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest tests/acceptance/twelvelabs.py $(ARGS)
 
 test-imports: venv-dev ## imports that are killed at random moments, by command and over HTTP (KILLS=20 LINES=20000)
 	@$(bin)/memory-mirror setup --no-migrations

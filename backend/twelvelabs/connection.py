@@ -33,8 +33,8 @@ Generation = Literal["2026-07", "2026-03"]
 MOST_ATTEMPTS = 5
 LONGEST_DELAY = 20.0
 """Seconds until the next attempt, at random up to twice `delay`, which doubles with each."""
-MOST_BYTES = 8 * 2**20
-"""Of an answer: of the longest videos the transcription has some 1 MB. It is read in 30 ms."""
+MOST_BYTES = 4 * 2**20
+"""Of an answer: the longest analyses and transcriptions have some 1 MB. It is read in 30 ms."""
 _KEY = re.compile(r"[!-~]{1,1000}")
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)

@@ -83,6 +83,7 @@ async def test_random_texts_hold_nobody_up(client: httpx.AsyncClient) -> None:
             lambda body=record: client.post(COLLECTION, json=body),
             lambda body=patch, at=number % 50: client.patch(f"{COLLECTION}v{at}", json=body),
             lambda q=text: client.get("/api/search", params={"q": q, "limit": 100}),
+            lambda q=text: client.post("/api/recall", json={"query": q, "limit": 50}),
             lambda body=context: client.post("/api/context", json=body),
             lambda q=text: client.post("/api/context", json={"query": q, "format": "json"}),
             lambda q=text: client.get(COLLECTION, params={"tag": q}),

@@ -59,6 +59,9 @@ async def test_pages_of_large_records(client: httpx.AsyncClient, shape: str) -> 
         all_of_them = await client.post("/api/lookup", json={"video_ids": ids})
     assert all_of_them.status_code == 422
     assert "the first" in all_of_them.json()["detail"]
+    async with watched():
+        recalled = await client.post("/api/recall", json={"query": "zebra", "limit": 50})
+    assert recalled.json()["count"] > 1
     some = await client.post("/api/lookup", json={"video_ids": ids[:10]})
     assert len(some.json()["analyses"]) == 10
 

@@ -92,6 +92,7 @@ async def test_a_video_without_a_record_is_found_too(
     assert [reason["source"] for reason in moment["why"]] == ["twelvelabs"]
 
 
+@on_sqlite
 async def test_what_others_have_said_is_no_markup(
     client: httpx.AsyncClient, server: LoopbackServer, videos: list[Video]
 ) -> None:
@@ -104,15 +105,18 @@ async def test_what_others_have_said_is_no_markup(
     assert max(map(len, snippets)) < 1000
 
 
+@on_sqlite
 async def test_as_many_as_are_asked_for(client: httpx.AsyncClient) -> None:
     assert (await recalled(client, "the", limit=1))["count"] == 1
     assert (await recalled(client, "a family in the garden by the lake", limit=50))["count"] > 5
 
 
+@on_sqlite
 async def test_nothing_is_found(client: httpx.AsyncClient) -> None:
     assert (await recalled(client, "xylophone"))["moments"] == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "body",
     [{}, {"query": ""}, {"query": "  "}, {"query": "a", "limit": 0}, {"query": "a", "limit": 51},

@@ -17,7 +17,7 @@ from backend.twelvelabs import service
 from backend.twelvelabs.signature import OLDEST_SECONDS, is_signed
 from backend.twelvelabs.webhooks import MOST_BYTES
 from tests.access.fixtures import make_key
-from tests.fixtures import Database
+from tests.fixtures import Database, on_sqlite
 from tests.twelvelabs.served import served
 from tests.twelvelabs.server import SECRET, LoopbackServer, event_of, signature
 from tests.twelvelabs.videos import id_of, of_file
@@ -122,6 +122,7 @@ async def test_the_video_that_it_names_is_looked_at(
     assert (await send(client, event)).status_code == 204
 
 
+@on_sqlite
 async def test_an_event_that_comes_again_is_taken_once(
     app_and_client: tuple[FastAPI, httpx.AsyncClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ async def test_an_event_that_comes_again_is_taken_once(
     assert told == ids, "what has failed is done when it comes again, all else once"
 
 
+@on_sqlite
 async def test_what_is_not_signed_is_refused(
     app_and_client: tuple[FastAPI, httpx.AsyncClient],
 ) -> None:
@@ -161,6 +163,7 @@ async def test_what_is_not_signed_is_refused(
     assert await runs(app) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"", 400), (b"{", 400), (b"[]", 400), (b'{"type": "x"}', 400),
@@ -176,6 +179,7 @@ async def test_what_is_no_event(
     assert (await send(client, body)).status_code == status
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ["twelvelabs_webhook_secret", "twelvelabs_api_key"])
 async def test_without_a_secret_or_a_key_none_is_taken(
     database: Database, server: LoopbackServer, name: str
