@@ -10,7 +10,7 @@ python = $(shell for p in $(candidates); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; \
 	done)
 
-.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-twelvelabs test-imports test-files test-duplicates test-hostile demo-twelvelabs oracle lint bench lock clean
+.PHONY: help run setup venv venv-dev test test-pages test-pgbouncer test-redis test-restarts test-stress test-faults test-owners test-twelvelabs test-imports test-files test-moves test-duplicates test-hostile demo-twelvelabs oracle lint bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -85,6 +85,10 @@ test-files: venv-dev ## imports of files that are huge, cut, damaged or bombs (G
 test-duplicates: venv-dev ## duplicates of 10,000 and 100,000 records, and merges that are killed (RECORDS= KILLS=20)
 	@$(bin)/memory-mirror setup --no-migrations
 	@$(bin)/python -m pytest tests/acceptance/duplicates.py $(ARGS)
+
+test-moves: venv-dev ## moves and restores that are killed, and beside writers (VIDEOS=folder of NDJSON, KILLS=20)
+	@$(bin)/memory-mirror setup --no-migrations
+	@$(bin)/python -m pytest -s tests/acceptance/moves.py $(ARGS)
 
 test-hostile: venv-dev ## random texts of every shape against every endpoint, on each database (SECONDS=60 SEED=)
 	@$(bin)/memory-mirror setup --no-migrations

@@ -17,7 +17,7 @@ from tests.postgres import postgres_database, postgres_server
 
 __all__ = ["postgres_database", "postgres_server"]
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.commands", "tests.fixtures"]
 
 
 def pytest_configure() -> None:

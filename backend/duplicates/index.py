@@ -80,23 +80,29 @@ class Indexes:
         """How many records at least the index of the owner, who is acted for, has not as they are
         after that; 0: it has all that was committed before this was called."""
         until = monotonic() + _MOST_SECONDS
-        while monotonic() < until:
-            done = await self.advance()
+        while (rest := until - monotonic()) > 0:
+            done = await self.advance(rest)
             if done == 0:
                 return 0
             if done is None:
                 await asyncio.sleep(_WAIT_SECONDS)
         return await Index(self._client, self._provider).pending()
 
-    async def advance(self) -> int | None:
+    async def advance(self, wait: float | None = None) -> int | None:
         """A portion of it: how many records were looked at; 0: it is up to date; None: another
-        process is at it."""
+        process is at it, or another task of this one for longer than `wait` seconds."""
         name = owner.get()
         turn = self._turns.get(name)
         if turn is None:
             turn = self._turns[name] = asyncio.Lock()
-        async with turn:
+        try:
+            await asyncio.wait_for(turn.acquire(), wait)
+        except TimeoutError:
+            return None
+        try:
             return await Index(self._client, self._provider).advance()
+        finally:
+            turn.release()
 
 
 class Index:

@@ -38,8 +38,8 @@ class DuplicateService:
         self, threshold: float, *, limit: int, cursor: str | None = None
     ) -> dict[str, Any]:
         """What DuplicatePage describes, as JSON has it."""
+        pending = await self._indexes.catch_up()
         async with self._database.reader.pages:
-            pending = await self._indexes.catch_up()
             page = await self._listing.page(threshold, limit=limit, cursor=cursor)
         return {**page, "pending": pending}
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import (
+    Decoder,
     Driver,
     IsolationLevel,
     Program,
@@ -181,6 +182,11 @@ class Engine:
         finally:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
+
+    def json_decoder(self, type_: str) -> Decoder | None:
+        """How to turn a fetched value of a scalar type, as Prisma's plans name it, into one that
+        JSON can hold; None: it is one."""
+        return self._connected().json_decoder({"type": type_, "arity": "required"})
 
     async def fetch(
         self, sql: str, parameters: Sequence[Any], transaction: str | None

@@ -4,7 +4,7 @@ service.py      DatabaseService, which the endpoints and commands call
 reader.py       rows as JSON has them
 writer.py       every change of a record; batches.py: those that share a statement
 descriptions.py new descriptions by one statement, mostly without reading before
-bulk.py         many records by one transaction
+bulk.py         many records by one transaction; inserts.py: new ones as rows
 merging.py      several records made one
 rows.py         what one record is made of, and the statements that write it
 record.py       between JSON, the models and the rows

@@ -6,13 +6,13 @@ any depth, and what others insert or delete meanwhile neither repeats nor hides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from backend.core import cursors
-from backend.engine import Provider
+from backend.engine import Provider, fetch
 from backend.records import filter_sql as dialect
 from backend.records.filter_sql import RELATION_TABLES, Conditions
 from backend.records.filters import Filters
@@ -68,8 +68,7 @@ async def _rows(reader: Reader, ids: list[str]) -> list[dict[str, Any]]:
     """In the order of the ids. One that was deleted meanwhile is left out."""
     if not ids:
         return []
-    rows = await reader.rows.find_many(where={"id": {"in": ids}})
-    found = {row["id"]: row for row in rows}
+    found = {row["id"]: row for row in await reader.rows_of(ids)}
     return [found[id_] for id_ in ids if id_ in found]
 
 
@@ -122,13 +121,12 @@ async def _ids(
     most_bytes: int,
 ) -> list[str]:
     """Also of one record more than fit in a response, so that it is seen that there are more."""
-    found: list[dict[str, Any]] = []
+    found: list[Sequence[Any]] = []
     for sql, args in statements(reader.provider, filters, order, limit, position):
         if len(found) < limit:
-            rows: Any = await reader.client.query_raw(sql, *args[:-1], limit - len(found))
-            found += rows
-    fitting = how_many_fit((int(row["size"]) for row in found), most=most_bytes)
-    return [row["id"] for row in found[: fitting + 1]]
+            found += await fetch(reader.client, sql, *args[:-1], limit - len(found))
+    fitting = how_many_fit((size for _, size in found), most=most_bytes)
+    return [id_ for id_, _ in found[: fitting + 1]]
 
 
 def statements(

@@ -46,6 +46,17 @@ JSON_FORM = JsonForm(
 )
 """A row as it is answered, but for its relations: Reader.answers adds them."""
 
+ROW = dict.fromkeys(JSON_FORM.keys.values(), "string") | {
+    "created_at": "datetime",
+    "updated_at": "datetime",
+    "version": "int",
+    "age": "int",
+    "duration": "float",
+    "has_relations": "boolean",
+    "size": "int",
+}
+"""The same in SQL: its columns, which have the names of JSON, and their types."""
+
 _PER_NAME = 60
 _PER_SEGMENT = 200
 """Bytes beside its text: as a Python object, mostly."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -219,7 +219,7 @@ class Import:
                 async for batch in batches:
                     written = await self._write(batch, progress)
                     self.summary.committed = True
-                    yield self._told(written)
+                    yield await asyncio.to_thread(self._told, written)
                     self._end_of(batch)
         except ServiceError as error:
             self.summary.error = error
@@ -239,7 +239,7 @@ class Import:
                         for each in written:
                             if stops and each.status == "failed":
                                 raise _Stopped(each)
-                        await asyncio.to_thread(told.write, self._told(written))
+                        await asyncio.to_thread(self._tell, written, told)
                         self._end_of(batch)
                 if progress is not None:
                     await self._database.advance(progress, _stored(self.summary), transaction)
@@ -353,6 +353,9 @@ class Import:
             within=within,
         )
         return list(batch.written(outcomes))
+
+    def _tell(self, written: Sequence[Written], told: IO[bytes]) -> None:
+        told.write(self._told(written))
 
     def _told(self, written: Sequence[Written]) -> bytes:
         for each in written:

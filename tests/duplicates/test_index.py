@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +19,9 @@ from backend.duplicates.sql import Store
 from backend.engine import fetch
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch, VideoAnalysisUpdate
 from backend.services import Services, make_services
+from backend.transfer import back_up, restore
 from tests.duplicates.planted import components, groups, planted, recall, similar_pairs, store
-from tests.fixtures import Database, on_postgresql, prisma_on
+from tests.fixtures import SCHEMA, Database, MakeDatabase, on_postgresql, prisma_on
 
 pytestmark = pytest.mark.anyio
 
@@ -241,9 +245,7 @@ async def test_a_follower_that_is_killed_begins_its_portion_again(
 async def test_of_two_processes_one_is_at_it(services: Services, database: Database) -> None:
     texts = planted(400, seed=7)
     await store(services, texts)
-    others = make_services(database.url)
-    await others.database.connect()
-    try:
+    async with served(database) as others:
         for _ in range(5):
             done = await asyncio.gather(
                 Index(services.database.client, services.database.provider).advance(),
@@ -251,8 +253,6 @@ async def test_of_two_processes_one_is_at_it(services: Services, database: Datab
             )
             assert None in done or 0 in done
         assert await groups(others) == await groups(services)
-    finally:
-        await others.database.disconnect()
     found = await stored(services)
     assert len(found["records"]) == len(texts) == sum(text[1] for text in found["texts"])
     assert recall(await groups(services), similar_pairs(texts, 0.8)) >= 0.95
@@ -340,3 +340,32 @@ async def test_texts_that_lose_those_they_were_paired_with_find_others(
             await services.database.delete_video_analysis(video_id)
         left = left[4:]
         assert await groups(services, 0.7) == [left]
+
+
+@asynccontextmanager
+async def served(database: Database) -> AsyncIterator[Services]:
+    services = make_services(database.url)
+    await services.database.connect()
+    try:
+        yield services
+    finally:
+        await services.database.disconnect()
+
+
+async def test_a_backup_keeps_what_was_dismissed_and_the_index_is_made_anew(
+    services: Services, database: Database, make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    await put(services, a=BEACH, b=BEACH, c=NEAR, d=SNOW, e=SNOW)
+    await services.duplicates.dismiss(["a", "b", "c"])
+    assert await groups(services) == [["d", "e"]]
+    await back_up(database.url, tmp_path / "all.mmz", verify=True)
+    other = make_database()
+    async with served(other) as others:
+        await put(others, d=BEACH, x=BEACH, y=BEACH)
+        assert await groups(others) == [["d", "x", "y"]]
+    await restore(tmp_path / "all.mmz", other.url, schema=SCHEMA, force=True)
+    async with served(other) as others:
+        assert await groups(others) == [["d", "e"]]
+        assert await stored(others) == await stored(services)
+        await put(others, a=SNOW)
+        assert await groups(others) == [["a", "d", "e"]]

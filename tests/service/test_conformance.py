@@ -66,5 +66,5 @@ def test_the_service_does_what_its_document_says(own_database: Database, tmp_pat
         )
         log = server.log()
     assert done.returncode == 0, done.stdout
-    assert "Operations:       42 selected / 42 total" in done.stdout
+    assert "Operations:       47 selected / 47 total" in done.stdout
     assert "Traceback" not in log

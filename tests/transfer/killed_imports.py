@@ -83,6 +83,9 @@ async def _stored(database: Database) -> dict[str, dict[str, Any]]:
 class Command:
     """`memory-mirror import`, killed and called again."""
 
+    seconds = 0.0
+    """That the last run took."""
+
     def __init__(self, database: Database, file: ImportFile, on_error: str) -> None:
         words = ["import", str(file.path), "--on-error", on_error, "--json"]
         words += ["--resume"] if on_error == "continue" else ["--mode", "upsert"]
@@ -91,6 +94,7 @@ class Command:
 
     def run(self, kill_after: float | None = None) -> dict[str, Any] | None:
         """The summary; None: it was killed before."""
+        started = time.monotonic()
         with subprocess.Popen(
             self.words, cwd=ROOT, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -100,12 +104,15 @@ class Command:
             except subprocess.TimeoutExpired:
                 running.kill()
                 out, _ = running.communicate()
+        self.seconds = time.monotonic() - started
         summary: dict[str, Any] | None = json.loads(out) if out else None
         return summary
 
 
 class Request:
     """`POST /api/import` under one key, sent again to a service that is killed and started."""
+
+    seconds = 0.0
 
     def __init__(self, database: Database, file: ImportFile, on_error: str, folder: Path) -> None:
         self._server = Server(database.url, folder, AUDIT_SEAL_SECONDS="0")
@@ -114,6 +121,7 @@ class Request:
 
     def run(self, kill_after: float | None = None) -> dict[str, Any] | None:
         with self._server:
+            started = time.monotonic()
             kill = threading.Timer(kill_after or 300, os.kill, (self._server.pid, 9))
             kill.start()
             tail = b""
@@ -132,6 +140,7 @@ class Request:
             finally:
                 kill.cancel()
                 kill.join()
+                self.seconds = time.monotonic() - started
         summary: dict[str, Any] | None = None
         with contextlib.suppress(ValueError):
             summary = json.loads(tail.rstrip(b"\n").rpartition(b"\n")[2]).get("summary")
@@ -166,6 +175,5 @@ def killed_until_done(
 
 
 def seconds_of(importing: Command | Request) -> float:
-    started = time.monotonic()
     assert importing.run() is not None
-    return time.monotonic() - started
+    return importing.seconds

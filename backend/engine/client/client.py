@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from ..drivers.driver import Decoder
 from ..engine import Engine
 from ..errors import EngineError
 from ..generate.artifact import load_artifact
@@ -196,6 +197,9 @@ class AsyncEngine:
             return await self._engine.call(*call)
         except EngineError as error:
             self._package.throw(error)
+
+    def json_decoder(self, type_: str) -> Decoder | None:
+        return self._engine.json_decoder(type_)
 
     async def fetch(
         self, sql: str, parameters: Sequence[Any], tx_id: str | None

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 async def fetch(client: Any, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
     """The rows of `sql`, which only reads: text, numbers and bytes as they are; what else there is,
-    by its driver. `client` is of `in_process`, with the asyncio interface. Raises the errors of
-    `query_raw`."""
+    by its driver. `client` is of `in_process`, with the asyncio interface; in its transaction,
+    where it is of one. Raises the errors of `query_raw`."""
     found: Sequence[Sequence[Any]] = await client._engine.fetch(sql, parameters, client._tx_id)
     return found
 
@@ -23,3 +23,24 @@ async def fetch_written(
     """The same of `sql` that writes, for each of these parameters: all take effect, or none."""
     found: Sequence[Sequence[Sequence[Any]]] = await client._engine.fetch_written(sql, parameters)
     return found
+
+
+async def fetch_records(
+    client: Any, columns: Mapping[str, str], sql: str, *parameters: Any
+) -> list[dict[str, Any]]:
+    """The same as dicts under the names of `columns`, which are those of `sql` in their order, each
+    with its type as Prisma's plans name it ("string", "int", "float", "boolean", "datetime"):
+    values that JSON can hold."""
+    decoders = [
+        (name, decode)
+        for name, type_ in columns.items()
+        if (decode := client._engine.json_decoder(type_)) is not None
+    ]
+    records = []
+    for row in await fetch(client, sql, *parameters):
+        record = dict(zip(columns, row, strict=True))
+        for name, decode in decoders:
+            if record[name] is not None:
+                record[name] = decode(record[name])
+        records.append(record)
+    return records

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from backend.engine import fetch, fetch_written
+from backend.engine import fetch, fetch_records, fetch_written
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +65,29 @@ async def test_rows_of_sql_that_writes(db: Any, package: Any, mark: Any) -> None
     with pytest.raises(package.errors.PrismaError):
         await fetch_written(db, add, [(70, "a@x"), (70, "b@x")])
     assert await db.user.count(where={"id": 70}) == 0, "all of them, or none"
+
+
+async def test_rows_as_records_of_json(db: Any, mark: Any) -> None:
+    columns = {
+        "id": "int",
+        "score": "float",
+        "active": "boolean",
+        "at": "datetime",
+        "name": "string",
+    }
+    sql = f"SELECT id, score, active, created_at AS at, name FROM users WHERE id = {mark(1)}"
+    assert await fetch_records(db, columns, sql, 3) == [
+        {"id": 3, "score": 0.0, "active": False, "at": "2024-01-03T00:00:00.000Z", "name": None}
+    ]
+    assert await fetch_records(db, columns, sql, 99) == []
+
+
+async def test_rows_in_a_transaction(db: Any, mark: Any) -> None:
+    sql = f"SELECT name FROM users WHERE id = {mark(1)}"
+    async with db.tx() as transaction:
+        await transaction.user.update(where={"id": 1}, data={"name": "Changed"})
+        assert [tuple(row) for row in await fetch(transaction, sql, 1)] == [("Changed",)]
+        assert [tuple(row) for row in await fetch(db, sql, 1)] == [("Ada",)]
 
 
 async def test_query_raw_into_a_model(db: Any, package: Any) -> None:

@@ -27,8 +27,8 @@ INLINE_BUDGET = 0.005
 switch interval). What is stopped has cost that much for nothing."""
 
 INLINE_WAIT = 0.05
-"""Seconds for which it may hold it in all. Others had the processor then, and would have had it in
-a thread too; or the disk was slow."""
+"""Seconds for which it may hold it in all. Others had the processor then, and would have had it
+beside a thread too; or the disk was slow."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 2000
 _RUNS_TO_SKIP = 100
