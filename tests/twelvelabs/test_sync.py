@@ -220,6 +220,7 @@ async def test_descriptions_that_are_json_become_text(
     )
     before = database.rows()
     tried = await memory_mirror("twelvelabs", "normalize", "--dry-run")
+    assert (tried.code, tried.err) == (0, "")
     assert tried.out.splitlines()[-1] == (
         "2 changed, 1 left as they are, 0 failed. It was tried: nothing is changed."
     )
