@@ -15,6 +15,9 @@ from backend.search import SearchService
 from backend.transfer import ExportService
 
 KEEP = Keep()
+DUPLICATES_REST = 1
+"""Most of a portion's work is done in threads, beside the event loop; and of very many records that
+there are already, the first index is to be made within minutes."""
 CLOSED = AccessRules("required")
 
 
@@ -72,6 +75,7 @@ def make_services(
             database,
             (audit.seal, pruning.by_number, pruning.by_age, duplicates.follow),
             seconds=follow_seconds,
+            rests={duplicates.follow: DUPLICATES_REST},
         ),
     )
 
