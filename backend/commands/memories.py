@@ -158,15 +158,16 @@ def asked(
             raise CommandError(f"{service.at} does not answer as this service does") from error
 
 
-def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str = DEFAULT_OWNER) -> T:
-    """Do something for an owner with the database that DATABASE_URL names."""
+def on_database(work: Callable[[Services], Awaitable[T]], *, owner: str | None = None) -> T:
+    """Do something for an owner, by default DEFAULT_OWNER, with the database that DATABASE_URL
+    names."""
 
     async def run() -> T:
         act_as_command()
         services = services_of(load_settings())
         await services.database.connect()
         try:
-            with acting_for(owner):
+            with acting_for(owner or DEFAULT_OWNER):
                 return await work(services)
         finally:
             await services.database.disconnect()

@@ -41,6 +41,17 @@ OPERATIONS = {
     "audit": ("get", "/api/audit", {200}),
     "search": ("get", "/api/search", {200, 304}),
     "recall": ("post", "/api/recall", {200, 400, 413, 415}),
+    "list_duplicates": ("get", "/api/duplicates", {200}),
+    "merge_duplicates": (
+        "post",
+        "/api/duplicates/merge",
+        {200, 400, 404, 412, 413, 415, 428, 507},
+    ),
+    "dismiss_duplicates": (
+        "post",
+        "/api/duplicates/dismiss",
+        {200, 400, 404, 413, 415, 507},
+    ),
     "list_tags": ("get", "/api/tags", {200}),
     "rename_tag": ("patch", "/api/tags", {200, 400, 404, 409, 413, 415, 507}),
     "delete_tag": ("delete", "/api/tags", {204, 404, 507}),

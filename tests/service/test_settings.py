@@ -101,6 +101,10 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, given: str, origins: tuple[str
         ("TWELVELABS_BASE_URL", "http://api.twelvelabs.io/v1.3", "must start with https://, or"),
         ("TWELVELABS_OWNER", "*", "must be 1 to 255 visible characters of ASCII"),
         ("TWELVELABS_API", "2025-01", "Input should be '2026-07' or '2026-03'"),
+        ("TWELVELABS_SCHEMA", "[]", "is no JSON object"),
+        ("TWELVELABS_SCHEMA", "{", "is no JSON: "),
+        ("TWELVELABS_TEMPERATURE", "1.5", "Input should be less than or equal to 1"),
+        ("TWELVELABS_POLL", "0", "Input should be greater than or equal to 1"),
         ("AUTH", "maybe", "Input should be 'auto', 'off' or 'required'"),
         ("JWT_SECRET", "secret", "must have at least 32 bytes"),
         ("JWT_JWKS", "http://example.org/keys", "must start with https://"),
@@ -127,6 +131,15 @@ def test_a_key_of_twelve_labs_needs_its_index(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TWELVELABS_API_KEY", "tlk_0123")
     with pytest.raises(StartupError, match="INDEX_ID: is needed beside TWELVELABS_API_KEY"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["TWELVELABS_PROMPT", "TWELVELABS_SCHEMA"])
+def test_another_prompt_has_another_version(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, '{"type": "object"}')
+    with pytest.raises(StartupError, match="PROMPT_VERSION: must be another than 1"):
+        load_settings()
+    monkeypatch.setenv("TWELVELABS_PROMPT_VERSION", "2")
+    assert load_settings().twelvelabs_prompt_version == "2"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from backend.records import ALL, Once
 from backend.services import Services, make_services
 from backend.transfer import BackupError, back_up, copy_sqlite, restore
 from backend.transfer.archive import ArchiveReader, ArchiveWriter
+from backend.twelvelabs import NewJob
+from backend.twelvelabs.wire import IndexedAsset
 from tests.fixtures import SCHEMA, Database
 from tests.service.test_commands import ROOT
 from tests.transfer.conftest import NewDatabase
@@ -66,6 +68,13 @@ async def fill(services: Services) -> None:
         ANYONE, name="frontend", owners=["default"], scopes=["search"], expires_at=None
     )
 
+    sync = services.sync
+    await sync.runs.ask("full")
+    asset = IndexedAsset.model_validate({"_id": "v1", "system_metadata": {"duration": 60.5}})
+    async with records.client.tx() as transaction:
+        await sync.videos.take_in([asset], 1, within=transaction)
+    await sync.jobs.add([NewJob("describe", "v1", "1", "asset", {"max_tokens": 80})])
+
     async def outcome() -> dict[str, str]:
         return {"stored": "once"}
 
@@ -90,6 +99,9 @@ async def contents(services: Services) -> dict[str, Any]:
             ("access_key", "id, name, owners, scopes, salt, hash, created_by"),
             ("idempotency_key", "owner, caller, key, fingerprint, outcome"),
             ("tag", "owner, name"),
+            ("twelvelabs_job", "id, owner, kind, video_id, version, detail, status, due_at"),
+            ("twelvelabs_video", "owner, video_id, status, duration, described, state"),
+            ("twelvelabs_run", "owner, number, kind, status"),
         ):
             rows: Any = await services.database.client.query_raw(f"SELECT {columns} FROM {table}")
             found[table] = sorted(sorted(map(str, row.items())) for row in rows)
