@@ -28,7 +28,7 @@ from backend.records import DatabaseService, Given, HumanValue, Outcome
 from backend.twelvelabs.answers import BadAnswer, Prompt, fields_of
 from backend.twelvelabs.client import TwelveLabs
 from backend.twelvelabs.errors import Incomplete, NotFound, RateLimited, Rejected, Unavailable
-from backend.twelvelabs.held import while_held
+from backend.twelvelabs.held import work_next
 from backend.twelvelabs.jobs import Job, Jobs
 from backend.twelvelabs.usage import Usage
 from backend.twelvelabs.videos import GONE, READY, IndexedVideo, Videos
@@ -89,16 +89,13 @@ class Describer:
         if monotonic() < self._resumes:
             return False
         self.waits_for = None
-        left = await self._jobs.seconds_until_due(["describe"])
-        if left is None or left > 0:
-            return False
-        if not await self._usage.has_room():
-            self._wait_for_tomorrow()
-            return False
-        claimed = await self._jobs.claim(["describe"])
-        for job in claimed:
-            await while_held(self._jobs, job, self._work)
-        return bool(claimed)
+        return await work_next(self._jobs, "describe", self._work, may_begin=self._has_room)
+
+    async def _has_room(self) -> bool:
+        if await self._usage.has_room():
+            return True
+        self._wait_for_tomorrow()
+        return False
 
     async def _work(self, job: Job) -> None:
         video = await self._videos.find(job.video_id)

@@ -14,7 +14,7 @@ from typing import Any
 from backend.core.database import translated_errors
 from backend.twelvelabs.client import TwelveLabs
 from backend.twelvelabs.errors import NotFound, RateLimited, Rejected, TwelveLabsError
-from backend.twelvelabs.held import while_held
+from backend.twelvelabs.held import work_next
 from backend.twelvelabs.jobs import Job, Jobs
 from backend.twelvelabs.reconcile import Reconciler
 from backend.twelvelabs.wire import Asset
@@ -40,13 +40,7 @@ class Uploader:
     @translated_errors
     async def upload_next(self) -> bool:
         """One step of the job that is due; false: none is."""
-        left = await self._jobs.seconds_until_due(["upload"])
-        if left is None or left > 0:
-            return False
-        claimed = await self._jobs.claim(["upload"])
-        for job in claimed:
-            await while_held(self._jobs, job, self._work)
-        return bool(claimed)
+        return await work_next(self._jobs, "upload", self._work)
 
     async def _work(self, job: Job) -> None:
         if _age(job) > LONGEST_SECONDS:

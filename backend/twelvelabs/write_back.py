@@ -23,7 +23,7 @@ from backend.records import DatabaseService, VideoAnalysisNotFound
 from backend.twelvelabs.client import TwelveLabs
 from backend.twelvelabs.describer import WRITTEN_BACK
 from backend.twelvelabs.errors import NotFound, RateLimited, Rejected, Unavailable
-from backend.twelvelabs.held import while_held
+from backend.twelvelabs.held import work_next
 from backend.twelvelabs.jobs import Job, Jobs, NewJob
 from backend.twelvelabs.videos import GONE, IndexedVideo, Videos, version_of
 
@@ -81,13 +81,7 @@ class WriteBack:
         """The job that is due; False: none is, or nothing may be asked for now."""
         if monotonic() < self._resumes:
             return False
-        left = await self._jobs.seconds_until_due(["write_back"])
-        if left is None or left > 0:
-            return False
-        claimed = await self._jobs.claim(["write_back"])
-        for job in claimed:
-            await while_held(self._jobs, job, self._work)
-        return bool(claimed)
+        return await work_next(self._jobs, "write_back", self._work)
 
     async def _work(self, job: Job) -> None:
         video = await self._videos.find(job.video_id)

@@ -52,7 +52,7 @@ MOST_MB = 150.0
 """That comparing adds."""
 GROWTH_MB = 30.0
 """Of a worker, from a quarter of its work on."""
-LEASE_SECONDS = 3
+LEASE_SECONDS = 10
 ACTOR = "twelvelabs worker"
 
 

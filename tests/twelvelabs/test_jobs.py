@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from time import monotonic
 
 import pytest
 
 from backend.core.caller import acting_for
-from backend.services import Services, make_services
+from backend.services import Services
 from backend.twelvelabs import Job, JobLost, Jobs, NewJob
-from tests.fixtures import Database
+from backend.twelvelabs.held import while_held
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    services = make_services(database.url)
-    await services.database.connect()
-    yield services
-    await services.database.disconnect()
 
 
 def jobs_on(services: Services, *, lease_seconds: float = 60) -> Jobs:
@@ -145,3 +137,43 @@ async def test_what_is_tried_again_waits(services: Services) -> None:
     assert await jobs.drop("describe", ["a", "b"], "It is gone.") == 1
     assert await jobs.counts() == {"describe": {"failed": 1}}
     assert await jobs.seconds_until_due(["describe"]) is None
+
+
+async def test_work_ends_with_the_lease(services: Services) -> None:
+    first, second = jobs_on(services, lease_seconds=0.6), jobs_on(services)
+    await first.add([describe("a")])
+    since = monotonic()
+    job = await claimed(first)
+    ended: list[float] = []
+
+    async def work(_: Job) -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.append(monotonic())
+
+    await first.client.execute_raw(
+        "UPDATE twelvelabs_job SET due_at = 0 WHERE twelvelabs_job.owner = 'default'"
+    )
+    again = await claimed(second)
+    await while_held(first, job, work, since=since)
+    assert len(ended) == 1
+    await second.finish(again)
+
+
+async def test_work_that_is_stopped_gives_the_job_back(services: Services) -> None:
+    jobs = jobs_on(services)
+    await jobs.add([describe("a")])
+    job = await claimed(jobs)
+    begun = asyncio.Event()
+
+    async def work(_: Job) -> None:
+        begun.set()
+        await asyncio.sleep(30)
+
+    working = asyncio.create_task(while_held(jobs, job, work, since=monotonic()))
+    await begun.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert (await claimed(jobs_on(services))).attempts == 1
