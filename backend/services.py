@@ -29,6 +29,9 @@ from backend.twelvelabs import (
 )
 
 KEEP = Keep()
+DUPLICATES_REST = 1
+"""Most of a portion's work is done in threads, beside the event loop; and of very many records that
+there are already, the first index is to be made within minutes."""
 CLOSED = AccessRules("required")
 NO_INDEX = Index(None)
 SYNC = SyncRules()
@@ -104,6 +107,7 @@ def make_services(
             database,
             (audit.seal, pruning.by_number, pruning.by_age, duplicates.follow),
             seconds=follow_seconds,
+            rests={duplicates.follow: DUPLICATES_REST},
         ),
         RecallService(database, search, index, seconds=recall_seconds),
         in_step,

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.core import logs
 from backend.core.config import Settings
 from backend.core.database import Database
-from backend.core.errors import DatabaseNotReady, StartupError
+from backend.core.errors import DatabaseMoved, DatabaseNotReady, StartupError
 from backend.core.memory import give_back_freed_memory
 from backend.core.role import is_held_to_owners
 from backend.core.threads import take_short_turns
@@ -84,6 +84,8 @@ async def _say_if_not_ready(database: Database, search: SearchIndex, quotas: Quo
             "Run: memory-mirror migrate deploy",
             error.__cause__,
         )
+    except DatabaseMoved as error:
+        logger.error("%s", error.detail)
 
 
 async def _say_who_needs_a_key(access: Access) -> None:

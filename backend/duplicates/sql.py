@@ -102,7 +102,7 @@ def texts_of_bands(query: Conditions, bands: Iterable[int], most: int) -> str:
     rows = rows_of(query, ([band] for band in bands), band="bigint")
     return (
         f"SELECT k.band, (SELECT {ids} FROM ({found}) AS found) FROM {rows}"
-        f" WHERE EXISTS (SELECT 1 {having})"
+        f" WHERE (SELECT 1 {having} LIMIT 1) = 1"  # EXISTS would be made a join
     )
 
 
@@ -115,6 +115,11 @@ def videos_of_texts(query: Conditions, texts: Iterable[int], most: int) -> str:
     ids = _JSON_LIST[query.provider].format("video_id")
     rows = rows_of(query, ([text] for text in texts), id="bigint")
     return f"SELECT k.id, (SELECT {ids} FROM ({found}) AS found) FROM {rows}"
+
+
+def _first_among(column: str, given_column: str, given: str) -> str:
+    """Said besides the join with `given`: PostgreSQL would read all rows of the owner for it."""
+    return f"{column} = ANY (ARRAY(SELECT k.{given_column} FROM {given}))"
 
 
 class Store:
@@ -188,7 +193,8 @@ class Store:
         """id, records, cluster"""
         self._change_texts(
             rows,
-            "t.id = k.id",
+            "id",
+            "id",
             {"records": "k.records", "cluster": "k.cluster"},
             id="bigint",
             records="bigint",
@@ -198,11 +204,16 @@ class Store:
     def change_clusters(self, rows: Sequence[tuple[int, int]]) -> None:
         """What it was, and what it is"""
         self._change_texts(
-            rows, "t.cluster = k.was", {"cluster": "k.becomes"}, was="bigint", becomes="bigint"
+            rows, "cluster", "was", {"cluster": "k.becomes"}, was="bigint", becomes="bigint"
         )
 
     def _change_texts(
-        self, rows: Sequence[Sequence[Any]], joined: str, sets: Mapping[str, str], **columns: Kind
+        self,
+        rows: Sequence[Sequence[Any]],
+        column: str,
+        given_column: str,
+        sets: Mapping[str, str],
+        **columns: Kind,
     ) -> None:
         if not rows:
             return
@@ -217,7 +228,7 @@ class Store:
                 query,
                 f"INSERT INTO duplicate_text (owner, {', '.join(names)})"
                 f" SELECT {OWNER}, {values} FROM {given} CROSS JOIN duplicate_text AS t"
-                f" ON {owned('t')} AND {joined} WHERE true"
+                f" ON {owned('t')} AND t.{column} = k.{given_column} WHERE true"
                 f" ON CONFLICT (owner, id) DO UPDATE SET {changes}",
             )
         else:
@@ -225,7 +236,8 @@ class Store:
             self._add(
                 query,
                 f"UPDATE duplicate_text AS t SET {changes} FROM {given}"
-                f" WHERE {owned('t')} AND {joined}",
+                f" WHERE {owned('t')} AND t.{column} = k.{given_column}"
+                f" AND {_first_among(f't.{column}', given_column, given)}",
             )
 
     def remove_texts(self, ids: Sequence[int]) -> None:
@@ -276,6 +288,7 @@ class Store:
             self._add(query, f"DELETE FROM {table} AS t WHERE {owned('t')} AND {where}")
         else:
             where = f"t.{first} = k.a AND t.{second} = k.b"
+            where += f" AND {_first_among(f't.{first}', 'a', given)}"
             self._add(
                 query, f"DELETE FROM {table} AS t USING {given} WHERE {owned('t')} AND {where}"
             )

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasource import make_driver, provider_of, schema_name_of
 from .drivers.driver import (
-    Decoder,
     Driver,
     IsolationLevel,
     Program,
@@ -31,6 +30,7 @@ from .inserts import Row, Table, insertion
 from .metrics import Metrics
 from .plan import JsonForm, Plan, Single, lower_plan
 from .plan.cache import PlanCache
+from .plan.data_map import DataMap, map_of_columns
 from .plan.generators import now
 from .plan.store import PlanStore
 from .plan.values import NOW, Scope
@@ -74,6 +74,8 @@ class Engine:
         self._driver: Driver | None = None
         self._metrics = Metrics()
         self._raw_statements: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
+        self._maps: dict[JsonForm, DataMap] = {}
+        """Of raw SQL. A program has few forms."""
 
     async def connect(self, url: str) -> None:
         """Open the database that a URL names. Raises EngineError."""
@@ -183,11 +185,6 @@ class Engine:
             metrics.queries_active -= 1
             metrics.queries.observe(perf_counter() - started)
 
-    def json_decoder(self, type_: str) -> Decoder | None:
-        """How to turn a fetched value of a scalar type, as Prisma's plans name it, into one that
-        JSON can hold; None: it is one."""
-        return self._connected().json_decoder({"type": type_, "arity": "required"})
-
     async def fetch(
         self, sql: str, parameters: Sequence[Any], transaction: str | None
     ) -> Sequence[Sequence[Any]]:
@@ -207,6 +204,22 @@ class Engine:
             raise user_facing(error, raw=not _is_connection_trouble(error)) from error
         assert isinstance(rows, Rows)
         return rows.records
+
+    async def fetch_records(
+        self,
+        form: JsonForm,
+        types: Mapping[str, str],
+        sql: str,
+        parameters: Sequence[Any],
+        transaction: str | None,
+    ) -> list[dict[str, Any]]:
+        """The same in this form; `types`: of the columns, in their order. Raises EngineError."""
+        rows = await self.fetch(sql, parameters, transaction)
+        data_map = self._maps.get(form)
+        if data_map is None:
+            decoders = self._connected().json_decoder
+            data_map = self._maps[form] = map_of_columns(types, decoders, form)
+        return data_map.from_rows(Rows(tuple(types), rows))
 
     async def insert(
         self, rows: Sequence[tuple[Table, Sequence[Row]]], transaction: str | None

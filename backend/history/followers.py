@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -99,6 +99,9 @@ def remember(provider: Provider, name: str, reached: Position) -> tuple[str, lis
     )
 
 
+NO_RESTS: Mapping[Portion, float] = {}
+
+
 async def remember_position(
     client: Prisma, provider: Provider, name: str, reached: Position
 ) -> None:
@@ -123,11 +126,20 @@ async def whose_changes(
 
 
 class Followers:
-    """They work one after the other every `seconds`, while the service runs; 0: never."""
+    """They work one after the other every `seconds`, while the service runs; 0: never. `rests`:
+    where one rests less than others, how many times as long as it has worked."""
 
-    def __init__(self, database: Database, portions: Sequence[Portion], *, seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        portions: Sequence[Portion],
+        *,
+        seconds: float,
+        rests: Mapping[Portion, float] = NO_RESTS,
+    ) -> None:
         database.before_disconnect(self.stop)
         self.portions = portions
+        self._rests = rests
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -147,14 +159,14 @@ class Followers:
             await asyncio.sleep(self._seconds)
             for portion in self.portions:
                 try:
-                    await _work_off(portion)
+                    await _work_off(portion, self._rests.get(portion, _REST))
                 except Exception as error:  # noqa: BLE001 - whatever it is, the next time may do
                     logger.warning("The change log was not followed: %s", error)
 
 
-async def _work_off(portion: Portion) -> None:
+async def _work_off(portion: Portion, rest: float) -> None:
     done: int | None = 1
     while done:
         started = monotonic()
         done = await portion()
-        await asyncio.sleep(_REST * (monotonic() - started))
+        await asyncio.sleep(rest * (monotonic() - started))

@@ -12,7 +12,7 @@ import orjson
 from backend.core.caller import ALL_OWNERS, acting_for
 from backend.core.owners import found_owned, key_of
 from backend.engine import JsonRecords, Provider, fetch, fetch_records
-from backend.records.record import JSON_FORM, ROW, VERSION_FORM, RecordJson
+from backend.records.record import JSON_FORM, ROW_FORM, ROW_TYPES, VERSION_FORM, RecordJson
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -52,7 +52,7 @@ RELATED: dict[Provider, str] = {
 _SEPARATOR = "\x1e"
 
 # By their ids alone: SQLite would rather go through all that an owner has.
-_COLUMNS = ", ".join(f"v.{name}" for name in ROW)
+_COLUMNS = ", ".join(f"v.{name}" for name in ROW_TYPES)
 _ROWS: dict[Provider, str] = {
     "sqlite": f"""
         SELECT {_COLUMNS} FROM json_each(?) AS given
@@ -140,7 +140,7 @@ class Reader:
     async def rows_of(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these ids, as `answers` takes them, in any order."""
         given = json.dumps(ids) if self.provider == "sqlite" else ids
-        return await fetch_records(self.client, ROW, _ROWS[self.provider], given)
+        return await fetch_records(self.client, ROW_FORM, ROW_TYPES, _ROWS[self.provider], given)
 
     async def answers(self, rows: list[dict[str, Any]]) -> list[RecordJson]:
         """These rows of `rows`, completed. The caller sees to it that they fit in a response."""

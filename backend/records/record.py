@@ -46,7 +46,10 @@ JSON_FORM = JsonForm(
 )
 """A row as it is answered, but for its relations: Reader.answers adds them."""
 
-ROW = dict.fromkeys(JSON_FORM.keys.values(), "string") | {
+ROW_FORM = JsonForm(
+    {name: name for name in JSON_FORM.keys.values()}, objects=("extra", "sources"), lists=RELATIONS
+)
+ROW_TYPES = {name: "string" for name in ROW_FORM.keys if name not in RELATIONS} | {
     "created_at": "datetime",
     "updated_at": "datetime",
     "version": "int",

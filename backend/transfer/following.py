@@ -27,7 +27,7 @@ from backend.engine.datasource import provider_of
 from backend.transfer.archive import Row
 from backend.transfer.comparing import Differences, Sums
 from backend.transfer.errors import BackupError
-from backend.transfer.log_order import LOG, LogOrder
+from backend.transfer.log_order import LOG, LogOrder, is_of_log
 from backend.transfer.moving import (
     Moved,
     Progress,
@@ -174,7 +174,11 @@ class Following:
     async def _transaction(self, *, triggers: bool = False) -> AsyncIterator[Target]:
         """Of the target, as long as it goes on here. Raises TakenOver."""
         async with self._target.transaction(triggers=triggers) as target:
-            found = await target.query("SELECT holder FROM change_move WHERE role = 'target'")
+            # Whoever takes over waits for this portion: on SQLite the transaction has the lock.
+            locked = " FOR UPDATE" if isinstance(target, PostgreSQLTarget) else ""
+            found = await target.query(
+                f"SELECT holder FROM change_move WHERE role = 'target'{locked}"
+            )
             if [row["holder"] for row in found] != [self._holder]:
                 raise TakenOver
             yield target
@@ -208,8 +212,11 @@ class Following:
 
         async def sum_source() -> None:
             for table in self._tables:
-                async for _, rows in _rows_of(snapshot, table, order):
-                    here[table.name].add(rows)
+                if is_of_log(table.name):
+                    async for _, rows in _rows_of(snapshot, table, order):
+                        here[table.name].add(rows)
+                else:
+                    here[table.name] = await sums_of(snapshot.client, snapshot.provider, table)
 
         _, there = await asyncio.gather(sum_source(), self._sums(self._tables))
         for number in range(rounds):

@@ -53,3 +53,8 @@ class LogOrder:
         for xid, number in _POSITIONS.get(table, ()):
             at = (row.get(xid) or 0, row[number])
             row[xid] = bisect_right(self._begins, at) if self._keeps_xid else 0
+
+
+def is_of_log(table: str) -> bool:
+    """Whether its rows have positions in the log, which are others in another database."""
+    return table in _POSITIONS

@@ -165,12 +165,16 @@ class _Copy(Replacement):
                 raise BackupError(f"The rows of {table.name} did not come as they are")
 
 
-async def sums_of(client: Any, provider: Provider, table: Table, progress: Progress) -> Sums:
-    found = Sums(table)
-    async for rows in portions_of(client, provider, table):
-        found.add(rows)
-        progress.count(table.name, len(rows))
-    return found
+async def sums_of(
+    client: Any, provider: Provider, table: Table, progress: Progress | None = None
+) -> Sums:
+    sums = Sums(table)
+    reader = RowReader(client, provider, Table(table.name, tuple(sums.columns), table.key))
+    async for values in reader.values():
+        reader.was_written(len(values), sums.add_values(values))
+        if progress is not None:
+            progress.count(table.name, len(values))
+    return sums
 
 
 async def portions_of(client: Any, provider: Provider, table: Table) -> AsyncIterator[list[Row]]:

@@ -21,6 +21,7 @@ from backend.transfer.errors import BackupError
 if TYPE_CHECKING:
     from prisma import Prisma
 
+Values = list[Any]
 Kind = Literal["text", "integer", "real", "boolean", "time", "bytes"]
 
 _MADE_ANEW = (
@@ -127,7 +128,12 @@ class RowReader:
         self._provider = provider
         self._table = table
         self._names = [column.name for column in table.columns]
-        self._portable = [_converters(provider).get(column.kind) for column in table.columns]
+        converters = _converters(provider)
+        self._converted = [
+            (place, convert)
+            for place, column in enumerate(table.columns)
+            if (convert := converters.get(column.type, converters.get(column.kind))) is not None
+        ]
         self._selected = ", ".join(self._value(column) for column in table.columns)
         self.limit = _FIRST_ROWS
 
@@ -136,19 +142,24 @@ class RowReader:
         self.limit = max(1, min(_MOST_ROWS, 2 * self.limit, rows * _MOST_BYTES // max(size, 1)))
 
     async def portions(self, *, where: str = "TRUE") -> AsyncIterator[list[Row]]:
-        key = self._table.key
-        names = ", ".join(f't."{each.name}"' for each in key)
-        bound = ", ".join(self._bound(each, place) for place, each in enumerate(key, 1))
+        async for found in self.values(where=where):
+            yield self._rows(found)
+
+    async def values(self, *, where: str = "TRUE") -> AsyncIterator[list[Values]]:
+        """The same, of each row only its values, in the order of the table's columns."""
+        key = [self._names.index(column.name) for column in self._table.key]
+        names = ", ".join(f't."{column.name}"' for column in self._table.key)
+        bound = ", ".join(self._bound(each, place) for place, each in enumerate(self._table.key, 1))
         condition = where
         args: list[Any] = []
         while True:
             limit = self.limit
-            rows = await self.select(f"WHERE {condition} ORDER BY {names} LIMIT {limit}", *args)
-            if rows:
+            found = await self._select(f"WHERE {condition} ORDER BY {names} LIMIT {limit}", *args)
+            if found:
                 condition = f"{where} AND ({names}) > ({bound})"
-                args = [rows[-1][each.name] for each in key]  # whoever takes them may change them
-                yield rows
-            if len(rows) < limit:
+                args = [found[-1][place] for place in key]
+                yield found
+            if len(found) < limit:
                 return
 
     async def of(self, columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> list[Row]:
@@ -162,17 +173,20 @@ class RowReader:
 
     async def select(self, rest: str, *args: Any) -> list[Row]:
         """The rows of the table, called `t`, that the rest of the statement chooses."""
-        names, portable = self._names, self._portable
-        found = await fetch(
-            self._client, f'SELECT {self._selected} FROM "{self._table.name}" AS t {rest}', *args
-        )
-        return [
-            {
-                name: value if convert is None or value is None else convert(value)
-                for name, convert, value in zip(names, portable, values, strict=True)
-            }
-            for values in found
-        ]
+        return self._rows(await self._select(rest, *args))
+
+    def _rows(self, found: Sequence[Values]) -> list[Row]:
+        names = self._names
+        return [dict(zip(names, values, strict=True)) for values in found]
+
+    async def _select(self, rest: str, *args: Any) -> list[Values]:
+        sql = f'SELECT {self._selected} FROM "{self._table.name}" AS t {rest}'
+        found = [list(values) for values in await fetch(self._client, sql, *args)]
+        for place, convert in self._converted:
+            for values in found:
+                if values[place] is not None:
+                    values[place] = convert(values[place])
+        return found
 
     def _value(self, column: Column) -> str:
         name = f't."{column.name}"'
@@ -209,11 +223,11 @@ def chosen(provider: Provider, columns: Sequence[Column]) -> str:
     return f"SELECT {values} FROM json_array_elements($1::json)"
 
 
-def _converters(provider: Provider) -> Mapping[Kind, Callable[[Any], Any]]:
-    converters: dict[Kind, Callable[[Any], Any]] = {
-        "integer": int, "real": float, "boolean": bool, "bytes": bytes.hex,
-    }  # fmt: skip
-    return converters | ({"time": _time} if provider == "sqlite" else {})
+def _converters(provider: Provider) -> Mapping[str, Callable[[Any], Any]]:
+    """By type or kind."""
+    if provider == "sqlite":
+        return {"boolean": bool, "bytes": bytes.hex, "time": _time}
+    return {"xid8": int, "bytes": bytes.hex}
 
 
 def _time(text: str | int) -> str:

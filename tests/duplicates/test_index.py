@@ -369,3 +369,20 @@ async def test_a_backup_keeps_what_was_dismissed_and_the_index_is_made_anew(
         assert await stored(others) == await stored(services)
         await put(others, a=SNOW)
         assert await groups(others) == [["a", "d", "e"]]
+
+
+async def test_many_clusters_that_lose_a_text_are_taken_apart_some_at_a_time(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {}
+    for number in range(20):
+        own = " ".join(f"w{number}x{n}" for n in range(20))
+        texts |= {f"a{number:02}": own, f"b{number:02}": own + " b", f"c{number:02}": own + " c"}
+    await store(services, texts)
+    assert len(await groups(services)) == 20
+    for number in range(20):
+        await services.database.delete_video_analysis(f"a{number:02}")
+    monkeypatch.setattr(changes, "_MOST_TAKEN_APART", 15)
+    client, provider = services.database.client, services.database.provider
+    assert await Index(client, provider).advance() == 5
+    assert await groups(services) == [[f"b{number:02}", f"c{number:02}"] for number in range(20)]

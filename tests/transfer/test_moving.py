@@ -13,6 +13,7 @@ import pytest
 
 from backend.core.caller import ALL_OWNERS, acting_for
 from backend.core.errors import DatabaseMoved
+from backend.main import create_app
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch
 from backend.records import ALL, TAGS, Once
 from backend.services import Services
@@ -27,7 +28,10 @@ from backend.transfer import (
     move_under_way,
     reopen,
 )
-from tests.fixtures import SCHEMA, Database
+from backend.transfer.refusing import close
+from backend.transfer.targets import Place
+from backend.transfer.whole import whole_database
+from tests.fixtures import SCHEMA, Database, client_of, settings_for
 from tests.transfer.conftest import NewDatabase
 from tests.transfer.test_backup import OWNERS, PROVIDERS, contents, fill, served
 
@@ -295,3 +299,37 @@ async def _wrong_sums(client: Any, provider: Any, table: Any, progress: Progress
 
 async def _failing(*_: Any) -> None:
     raise BackupError("It fails by a test")
+
+
+async def test_the_service_answers_503_and_reads_on(own_database: Database) -> None:
+    async with served(own_database) as services:
+        await fill(services)
+    # Of an owner who had a quota: a service without quotas would take it away when it starts.
+    own_database.execute(
+        "INSERT INTO owner_usage (owner, records, bytes, most_records, most_bytes)"
+        " VALUES ('default', 1, 1, 1, 1)"
+    )
+    async with whole_database(own_database.url) as database:
+        await close(Place(database, getattr(own_database, "path", None)), "a test")
+    before = counts(own_database)
+    app = create_app(settings_for(own_database.url, auth="off"))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        path, body = "/api/video-analysis/", {"video_id": "n", "description": "x", "tags": ["z"]}
+        for answer in (
+            await client.post(path, json=body),
+            await client.post(path, json=body, headers={"Idempotency-Key": "k"}),
+            await client.put(f"{path}v1", json={"description": "x"}),
+            await client.patch(f"{path}v1", json={"tags": ["q"]}),
+            await client.delete(f"{path}v1"),
+            await client.post("/api/bulk", json={"items": [body]}),
+            await client.patch("/api/tags", params={"name": "b"}, json={"name": "c"}),
+        ):
+            assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5")
+            assert "being moved" in answer.json()["detail"]
+        for read in (path, f"{path}v1", "/api/search?q=day", "/api/tags", "/api/test/health"):
+            assert (await client.get(read)).status_code == 200
+    assert counts(own_database) == before
+    own_database.execute("UPDATE video_analysis SET search_terms = ''")  # what reads keep up
+    await reopen(own_database.url, schema=SCHEMA)
+    own_database.execute("DELETE FROM video_analysis")
+    assert own_database.count("video_analysis") == 0

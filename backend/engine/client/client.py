@@ -16,11 +16,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from ..drivers.driver import Decoder
 from ..engine import Engine
 from ..errors import EngineError
 from ..generate.artifact import load_artifact
 from ..inserts import Row, Table
+from ..plan import JsonForm
 from ..plan.cache import PlanCache
 from ..protocol.request import ModelFields
 from ..scope import Scope
@@ -198,9 +198,6 @@ class AsyncEngine:
         except EngineError as error:
             self._package.throw(error)
 
-    def json_decoder(self, type_: str) -> Decoder | None:
-        return self._engine.json_decoder(type_)
-
     async def fetch(
         self, sql: str, parameters: Sequence[Any], tx_id: str | None
     ) -> Sequence[Sequence[Any]]:
@@ -212,6 +209,19 @@ class AsyncEngine:
     async def insert(self, rows: Sequence[tuple[Table, Sequence[Row]]], tx_id: str | None) -> None:
         try:
             await self._engine.insert(rows, tx_id)
+        except EngineError as error:
+            self._package.throw(error)
+
+    async def fetch_records(
+        self,
+        form: JsonForm,
+        types: Mapping[str, str],
+        sql: str,
+        parameters: Sequence[Any],
+        tx_id: str | None,
+    ) -> list[dict[str, Any]]:
+        try:
+            return await self._engine.fetch_records(form, types, sql, parameters, tx_id)
         except EngineError as error:
             self._package.throw(error)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..plan import JsonForm
+
 
 async def fetch(client: Any, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
     """The rows of `sql`, which only reads: text, numbers and bytes as they are; what else there is,
@@ -26,21 +28,12 @@ async def fetch_written(
 
 
 async def fetch_records(
-    client: Any, columns: Mapping[str, str], sql: str, *parameters: Any
+    client: Any, form: JsonForm, types: Mapping[str, str], sql: str, *parameters: Any
 ) -> list[dict[str, Any]]:
-    """The same as dicts under the names of `columns`, which are those of `sql` in their order, each
-    with its type as Prisma's plans name it ("string", "int", "float", "boolean", "datetime"):
-    values that JSON can hold."""
-    decoders = [
-        (name, decode)
-        for name, type_ in columns.items()
-        if (decode := client._engine.json_decoder(type_)) is not None
-    ]
-    records = []
-    for row in await fetch(client, sql, *parameters):
-        record = dict(zip(columns, row, strict=True))
-        for name, decode in decoders:
-            if record[name] is not None:
-                record[name] = decode(record[name])
-        records.append(record)
-    return records
+    """The same as JSON has them: `form` names the columns of `sql`, and `types` has the type of
+    each, in their order, as Prisma's plans name it ("string", "int", "float", "boolean",
+    "datetime")."""
+    found: list[dict[str, Any]] = await client._engine.fetch_records(
+        form, types, sql, parameters, client._tx_id
+    )
+    return found

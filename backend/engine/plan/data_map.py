@@ -154,6 +154,20 @@ class DataMap:
         return decode
 
 
+def map_of_columns(types: Mapping[str, str], decoders: Decoders, form: JsonForm) -> DataMap:
+    """Of rows of raw SQL, whose columns have these types."""
+    fields = {
+        name: {
+            "type": "field",
+            "dbName": name,
+            "fieldType": {"type": type_, "arity": "required"},
+        }
+        for name, type_ in types.items()
+    }
+    structure = {"type": "object", "serializedName": None, "skipNulls": False, "fields": fields}
+    return DataMap(structure, {}, decoders, form)
+
+
 def _wanted(name: str, fields: Mapping[str, Any], form: JsonForm) -> Mapping[str, Any]:
     """The node of a field in this form."""
     if name in form.lists:

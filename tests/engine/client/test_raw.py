@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from backend.engine import fetch, fetch_records, fetch_written
+from backend.engine import JsonForm, fetch, fetch_records, fetch_written
 
 pytestmark = pytest.mark.anyio
 
@@ -68,18 +68,37 @@ async def test_rows_of_sql_that_writes(db: Any, package: Any, mark: Any) -> None
 
 
 async def test_rows_as_records_of_json(db: Any, mark: Any) -> None:
-    columns = {
+    types = {
         "id": "int",
         "score": "float",
         "active": "boolean",
         "at": "datetime",
         "name": "string",
+        "more": "string",
+        "less": "string",
     }
-    sql = f"SELECT id, score, active, created_at AS at, name FROM users WHERE id = {mark(1)}"
-    assert await fetch_records(db, columns, sql, 3) == [
-        {"id": 3, "score": 0.0, "active": False, "at": "2024-01-03T00:00:00.000Z", "name": None}
-    ]
-    assert await fetch_records(db, columns, sql, 99) == []
+    form = JsonForm(
+        {"id": "number", **{name: name for name in types if name != "id"}, "posts": "posts"},
+        objects=("more", "less"),
+        lists=("posts",),
+    )
+    sql = (
+        "SELECT id, score, active, created_at AS at, name, '{\"a\": 1}' AS more, NULL AS less"
+        f" FROM users WHERE id = {mark(1)}"
+    )
+    expected = {
+        "number": 3,
+        "score": 0.0,
+        "active": False,
+        "at": "2024-01-03T00:00:00.000Z",
+        "name": None,
+        "more": {"a": 1},
+        "less": {},
+        "posts": [],
+    }
+    for _ in range(2):
+        assert await fetch_records(db, form, types, sql, 3) == [expected]
+    assert await fetch_records(db, form, types, sql, 99) == []
 
 
 async def test_rows_in_a_transaction(db: Any, mark: Any) -> None:

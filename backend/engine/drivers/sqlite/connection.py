@@ -45,6 +45,10 @@ _OLDEST = (3, 35, 0)
 
 _KEPT_STATEMENTS = 256
 
+_WRITER_CACHE_KIB = 16384
+"""A transaction of hundreds of new rows touches as many pages of each index: with 2 MiB it writes
+and reads them again and again, which takes a quarter of its time on a table of 100,000 rows."""
+
 _READER_CACHE_KIB = 4096
 """SQLite's own 2 MiB hold too few pages for queries that fetch hundreds of rows by key."""
 
@@ -165,7 +169,8 @@ class SQLiteDriver(Driver):
     def _open_writing(self) -> sqlite3.Connection:
         log = ("journal_mode = WAL", f"wal_autocheckpoint = {LONGEST_LOG}")
         in_file = self._settings.path is not None
-        connection = self._open(*(log if in_file else ()), self._synchronous, "foreign_keys = ON")
+        others = ("foreign_keys = ON", f"cache_size = -{_WRITER_CACHE_KIB}")
+        connection = self._open(*(log if in_file else ()), self._synchronous, *others)
         self._file = _identity(self._settings.path) if self._settings.path else None
         return connection
 
