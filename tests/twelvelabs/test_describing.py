@@ -319,12 +319,12 @@ async def test_a_worker_that_is_stopped_gives_its_job_back(
 async def test_a_job_is_held_while_an_answer_is_waited_for(
     services: Services, server: LoopbackServer, make_sync: MakeSync
 ) -> None:
-    first, second = make_sync(lease_seconds=0.6), make_sync()
+    first, second = make_sync(lease_seconds=0.4), make_sync()
     (video,) = await begun(first, server)
-    server.delay = 1.5
+    server.delay = 0.9
     work = asyncio.create_task(first.describe_next())
-    for _ in range(6):
-        await asyncio.sleep(0.2)
+    for _ in range(3):
+        await asyncio.sleep(0.25)
         assert not await second.describe_next()
     assert await work
     assert (await stored(services, video.id))["version"] == 1

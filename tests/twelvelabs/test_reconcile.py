@@ -14,7 +14,7 @@ from backend.services import Services
 from backend.twelvelabs import SyncService, TwelveLabsError
 from backend.twelvelabs.errors import NotSetUp
 from tests.twelvelabs.conftest import MakeSync
-from tests.twelvelabs.faults import Faults
+from tests.twelvelabs.faults import Fault, Faults
 from tests.twelvelabs.server import LoopbackServer
 from tests.twelvelabs.videos import id_of, made_up
 
@@ -145,7 +145,7 @@ async def test_a_run_that_fails_says_why_and_lets_nothing_go(
 async def test_faults_of_lists_change_nothing(server: LoopbackServer, make_sync: MakeSync) -> None:
     for video in made_up(600):
         server.add(video)
-    kinds = ("429", "500", "closed", "wrong_json", "duplicate_page")
+    kinds: tuple[Fault, ...] = ("500", "closed", "wrong_json", "duplicate_page")
     server.faults = Faults(0.3, seed=5, kinds=kinds)
     assert await ran(make_sync()) == {"missing": 600}
     assert server.faults.done["duplicate_page"]
