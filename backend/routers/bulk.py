@@ -25,9 +25,9 @@ from backend.routers.openapi import problems
 from backend.routers.video_analysis import COLLECTION, Override
 from backend.transfer import Import, Line, Options, Written
 
-PATH = f"{COLLECTION}bulk"
-"""No POST is for one record, so none can be taken for a video of that name."""
-SHORT_PATH = "/api/bulk"
+PATH = "/api/bulk"
+OTHER_PATH = f"{COLLECTION}bulk"
+"""Not in the document: by other methods it is the path of a video of that name."""
 DELETE = "/api/bulk/delete"
 
 MOST_IDS = 100
@@ -38,7 +38,7 @@ router = APIRouter(tags=["Transfer"], route_class=ApiRoute)
 DryRun = Annotated[bool, Query(description="Only count them.", examples=[True])]
 
 
-@router.post(SHORT_PATH, include_in_schema=False, response_model=BulkResults)
+@router.post(OTHER_PATH, include_in_schema=False, response_model=BulkResults)
 @router.post(
     PATH,
     summary="Store up to 1,000 records",
@@ -59,8 +59,8 @@ async def write_bulk(
     ] = "create",
     override: Override = None,
 ) -> Response:
-    """All that are right are stored. An item that is refused has its own status. `/api/bulk` is the
-    same."""
+    """All that are right are stored. An item that is refused has its own status.
+    `POST /api/video-analysis/bulk` is the same."""
     path = requested_path(request.scope)
     items = (Line(number, item, 0) for number, item in enumerate(body.items, start=1))
     import_ = Import(
@@ -152,6 +152,7 @@ async def _delete_these(
 ) -> Response:
     ids = list(dict.fromkeys(video_ids))
     if dry_run:
+        asked_once(request, bytes)  # a key that is none is refused here, too
         return _deleted(await database.count_of(ids), 0)
     path = requested_path(request.scope)
 
@@ -173,6 +174,7 @@ async def _delete_matching(
     dry_run: bool,
 ) -> Response:
     if dry_run:
+        asked_once(request, bytes)  # a key that is none is refused here, too
         return _deleted(await database.count(filters), 0)
     if confirm is None:
         reason = "Ask with dry_run=true how many there are, and confirm that"

@@ -71,7 +71,7 @@ OPERATIONS = {
     "export": ("get", "/api/export", {200}),
     "backup": ("get", "/api/backup", {200}),
     "import_records": ("post", "/api/import", {200, 400, 409, 413, 415, 507}),
-    "write_bulk": ("post", "/api/video-analysis/bulk", {200, 400, 409, 413, 415, 507}),
+    "write_bulk": ("post", "/api/bulk", {200, 400, 409, 413, 415, 507}),
     "delete_video_analyses": ("delete", "/api/video-analysis/", {200, 409, 507}),
     "delete_bulk": ("post", "/api/bulk/delete", {200, 400, 409, 413, 415, 507}),
     "twelvelabs_status": ("get", "/api/twelvelabs/status", {200, 404}),

@@ -79,6 +79,10 @@ async def filled(client: httpx.AsyncClient) -> None:
 async def test_many_are_deleted_by_id(client: httpx.AsyncClient, database: Database) -> None:
     await filled(client)
     ids = ["v0", "v1", "nothing", "v1"]
+    wrong = {"Idempotency-Key": "\x7f"}
+    body, dry = {"video_ids": ids}, {"dry_run": True}
+    refused = await client.post(DELETE, json=body, params=dry, headers=wrong)
+    assert refused.status_code == 422
     counted = await client.post(DELETE, json={"video_ids": ids}, params={"dry_run": True})
     assert counted.json() == {"count": 2, "deleted": 0, "results": []}
     answer = await client.post(DELETE, json={"video_ids": ids})
