@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from backend.commands.memories import add_owner, on_database, on_index, say_json
-from backend.core.caller import DEFAULT_OWNER
 from backend.engine.cli.command_error import CommandError
 from backend.services import Services
 from backend.twelvelabs import LISTED, STATES, Normalized, normalized
@@ -233,7 +232,7 @@ async def _show_again(services: Services, as_json: bool) -> None:
 def _normalize(arguments: argparse.Namespace) -> int:
     counts = on_database(
         lambda services: _normalize_all(services, arguments.dry_run, arguments.json),
-        owner=arguments.owner or DEFAULT_OWNER,
+        owner=arguments.owner,
     )
     if not arguments.json:
         state = " It was tried: nothing is changed." if arguments.dry_run else ""
