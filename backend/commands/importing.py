@@ -256,11 +256,14 @@ async def _progress(import_: Import, file: BinaryIO) -> AsyncIterator[None]:
             return
         size = size_of(file)
 
+        def show_now() -> None:
+            so_far = import_.summary
+            reached = None if size is None else file.tell()
+            show(so_far.lines, failed=so_far.failed, reached=reached, total=size)
+
         async def keep_showing() -> None:
             while True:
-                so_far = import_.summary
-                reached = None if size is None else file.tell()
-                show(so_far.lines, failed=so_far.failed, reached=reached, total=size)
+                show_now()
                 await asyncio.sleep(_SECONDS)
 
         showing = asyncio.create_task(keep_showing())
@@ -268,6 +271,7 @@ async def _progress(import_: Import, file: BinaryIO) -> AsyncIterator[None]:
             yield
         finally:
             showing.cancel()
+            show_now()  # at the end, too, which may come within a second
 
 
 def _json(ended: Ended) -> str:

@@ -35,8 +35,8 @@ async def test_unknown_paths(client: httpx.AsyncClient, method: str, path: str) 
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (COLLECTION, "GET, HEAD, OPTIONS, POST"),
-        ("/api/video-analysis", "GET, HEAD, OPTIONS, POST"),
+        (COLLECTION, "DELETE, GET, HEAD, OPTIONS, POST"),
+        ("/api/video-analysis", "DELETE, GET, HEAD, OPTIONS, POST"),
         ("/api/video-analysis/v", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         ("/api/lookup", "OPTIONS, POST"),
         ("/api/test/health", "GET, HEAD, OPTIONS"),
