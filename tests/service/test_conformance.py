@@ -40,7 +40,7 @@ def as_text(context, value):
 # Most random bodies are refused before they reach the database, so one database is enough for them.
 PHASES = {
     "sqlite": "examples,coverage,fuzzing,stateful",
-    "postgresql": "examples,coverage,stateful",
+    "postgresql": "examples,stateful",
 }
 
 
