@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backend.access.keys import Key, SecretHash
-from backend.core.caller import ALL_OWNERS, Scope, acting_for, actor
-from backend.core.logs import request_id
+from backend.core.caller import ALL_OWNERS, Scope, acting_for
 from backend.engine import Provider, now
-from backend.records import Conditions
+from backend.records import Conditions, log, log_row
 
 if TYPE_CHECKING:
     from prisma import Prisma
@@ -150,18 +149,8 @@ class KeyTable:
         return bool(changed)
 
     async def _log(self, transaction: Prisma, action: str, key: StoredKey) -> None:
-        query = Conditions(self._provider)
-        at = now()
-        said = (actor.get(), action, request_id.get(), _KIND, key.id)
-        rows = ", ".join(
-            f"({', '.join(query.bind(value) for value in (owner, at, *said))})"
-            for owner in key.owners
-        )
-        await transaction.execute_raw(
-            "INSERT INTO change_log (owner, at, actor, action, request_id, kind, name)"
-            f" VALUES {rows}",
-            *query.args,
-        )
+        rows = [log_row(_KIND, key.id, action, of=owner) for owner in key.owners]
+        await log(transaction, self._provider, rows)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Prisma]:

@@ -27,6 +27,11 @@ def take_short_turns() -> None:
     sys.setswitchinterval(_TURN)
 
 
+async def apart_if_long(length: int, work: Callable[[], T]) -> T:
+    """`work` on so many characters of text: here, or in a thread."""
+    return work() if length <= WORTH_A_THREAD else await asyncio.to_thread(work)
+
+
 class Stopped(Exception):
     """Nobody waits for the result any more."""
 

@@ -15,13 +15,14 @@ from .client.fetched import fetch, fetch_records, fetch_written
 from .client.in_process import in_process
 from .client.inserted import insert
 from .client.json_records import JsonRecords
-from .inserts import Row, Table
+from .inserts import ColumnType, Row, Table
 from .plan import JsonForm
 from .plan.generators import cuid, now
 from .provider import Provider
 from .scope import Scope
 
 __all__ = [
+    "ColumnType",
     "JsonForm",
     "JsonRecords",
     "Provider",

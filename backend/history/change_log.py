@@ -87,6 +87,14 @@ def of_video(provider: Provider, video_id: str) -> Conditions:
     return query
 
 
+def settled(provider: Provider) -> Conditions:
+    """The rows, called `c`, of all owners, before which none comes any more."""
+    query = Conditions(provider)
+    if (condition := SETTLED[provider]) is not None:
+        query.conditions.append(condition)
+    return query
+
+
 def between(
     query: Conditions,
     *,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from backend.core.database import Database
 from backend.engine import Provider
 from backend.history import change_log
-from backend.history.change_log import SETTLED, START, Position, bound
+from backend.history.change_log import START, Position, bound
 from backend.records import Conditions
 
 if TYPE_CHECKING:
@@ -99,9 +99,6 @@ def remember(provider: Provider, name: str, reached: Position) -> tuple[str, lis
     )
 
 
-NO_RESTS: Mapping[Portion, float] = {}
-
-
 async def remember_position(
     client: Prisma, provider: Provider, name: str, reached: Position
 ) -> None:
@@ -115,14 +112,19 @@ async def whose_changes(
     """Whose changes are the next for this follower, some of them; and the last row of those. Of
     rows below the oldest running transaction alone: none can come in between later."""
     since = (await position(client, provider, name)).next
-    query = Conditions(provider)
-    if (settled := SETTLED[provider]) is not None:
-        query.conditions.append(settled)
     rows = await change_log.rows(
-        client, query, columns=("c.owner",), since=since, limit=_MOST_LOOKED_AT, oldest_first=True
+        client,
+        change_log.settled(provider),
+        columns=("c.owner",),
+        since=since,
+        limit=_MOST_LOOKED_AT,
+        oldest_first=True,
     )
     owners = list(dict.fromkeys(row["owner"] for row in rows))
     return owners, rows[-1]["position"] if rows else None
+
+
+NO_RESTS: Mapping[Portion, float] = {}
 
 
 class Followers:

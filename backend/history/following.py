@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backend.core.caller import ALL_OWNERS, acting_for
 from backend.core.database import Database, translated_errors
 from backend.history import change_log, followers
-from backend.history.change_log import SETTLED, START, VIDEO
+from backend.history.change_log import START, VIDEO
 from backend.records import Conditions
 
 if TYPE_CHECKING:
@@ -66,15 +66,14 @@ class Following:
                         await take(found)
                 if rows:
                     reached = rows[-1]["position"]
-                    sql, args = followers.remember(self._provider, self._name, reached)
-                    await own.execute_raw(sql, *args)
+                    await followers.remember_position(own, self._provider, self._name, reached)
                 return len(rows)
 
     async def _next(self, client: Prisma, *, limit: int) -> list[change_log.Row]:
         since = await followers.position(client, self._provider, self._name)
         return await change_log.rows(
             client,
-            self._settled(),
+            change_log.settled(self._provider),
             columns=_COLUMNS,
             since=since.next,
             limit=limit,
@@ -83,7 +82,9 @@ class Following:
 
     async def _begin(self) -> None:
         """Where it was never followed."""
-        rows = await change_log.rows(self._client, self._settled(), columns=(), limit=1)
+        rows = await change_log.rows(
+            self._client, change_log.settled(self._provider), columns=(), limit=1
+        )
         query = Conditions(self._provider)
         await self._client.execute_raw(
             f"INSERT INTO change_follower (name, xid, number) VALUES ({query.bind(self._name)},"
@@ -92,9 +93,3 @@ class Following:
             *query.args,
         )
         self._has_begun = True
-
-    def _settled(self) -> Conditions:
-        query = Conditions(self._provider)
-        if (settled := SETTLED[self._provider]) is not None:
-            query.conditions.append(settled)
-        return query

@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from prisma.errors import PrismaError
 
 from backend.core.caller import ALL_OWNERS, acting_for, actor, owner
 from backend.core.later import Later
-from backend.core.logs import request_id
 from backend.engine import now
-from backend.records import Conditions, DatabaseService
+from backend.records import DatabaseService, LogRow, log, log_row
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +26,10 @@ _DELAY_SECONDS = 1.0
 _WRITTEN_AT_ONCE = 100
 
 
-class _Read(NamedTuple):
-    owner: str
-    at: object
-    actor: str
-    action: str
-    request_id: str | None
-    name: str
-
-
 class ReadLog:
     def __init__(self, database: DatabaseService) -> None:
         self._database = database
-        self._waiting: list[_Read] = []
+        self._waiting: list[LogRow] = []
         self._lost: Counter[str] = Counter()
         """How many, of each owner."""
         self._writing = Later(self._write_all, seconds=_DELAY_SECONDS)
@@ -51,7 +40,7 @@ class ReadLog:
         if len(self._waiting) >= MOST_WAITING:
             self._lost[owner.get()] += 1
             return
-        self._waiting.append(_Read(owner.get(), now(), actor.get(), READ, request_id.get(), path))
+        self._waiting.append(log_row(READ, path, READ))
         self._writing.ask()
 
     async def _write_all(self) -> None:
@@ -59,22 +48,14 @@ class ReadLog:
             reads = self._waiting[:_WRITTEN_AT_ONCE]
             for of, lost in self._lost.items():
                 logger.warning("%d reads are not in the change log: too many at once", lost)
-                reads.append(_Read(of, now(), actor.get(), "lost", None, f"{lost} reads"))
+                reads.append(LogRow(of, now(), actor.get(), "lost", None, READ, f"{lost} reads"))
             self._lost.clear()
             del self._waiting[:_WRITTEN_AT_ONCE]
             await self._write(reads)
 
-    async def _write(self, reads: Sequence[_Read]) -> None:
-        query = Conditions(self._database.provider)
-        rows = ", ".join(
-            f"({', '.join(query.bind(value) for value in read)}, '{READ}')" for read in reads
-        )
+    async def _write(self, reads: Sequence[LogRow]) -> None:
         try:
             with acting_for(ALL_OWNERS):  # they are several owners'
-                await self._database.client.execute_raw(
-                    "INSERT INTO change_log (owner, at, actor, action, request_id, name, kind)"
-                    f" VALUES {rows}",
-                    *query.args,
-                )
+                await log(self._database.client, self._database.provider, reads)
         except PrismaError as error:
             logger.warning("%d reads are not in the change log: %s", len(reads), error)

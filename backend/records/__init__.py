@@ -16,6 +16,7 @@ filters.py      which videos; filter_sql.py: the same in SQL
 names.py        tags and people: listed, renamed, merged, deleted
 renames.py      a name replaced in all videos by one transaction
 versions.py     which version a caller expects, and who writes the next
+log_rows.py     rows of the change log that no trigger writes
 json_descriptions.py  those that are an AI's JSON, as text and fields
 sources.py      where the value of each field came from
 stats.py        what is stored, in numbers
@@ -32,6 +33,7 @@ from .filters import ALL, Filters
 from .images import image_of_record, record_of_image
 from .json_descriptions import Plain, json_object_of, plain_of
 from .listing import Order
+from .log_rows import LogRow, log, log_row
 from .once import Once, Progress
 from .past import Past, PastChange
 from .reader import Reader
@@ -66,6 +68,7 @@ __all__ = [
     "Given",
     "HumanValue",
     "Kind",
+    "LogRow",
     "Mode",
     "Once",
     "Order",
@@ -83,6 +86,8 @@ __all__ = [
     "image_of_record",
     "index_entry_of",
     "json_object_of",
+    "log",
+    "log_row",
     "plain_of",
     "record_of",
     "record_of_image",

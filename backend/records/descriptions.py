@@ -20,7 +20,7 @@ import orjson
 
 from backend.core.caller import owner
 from backend.core.owners import found_owned, owned
-from backend.core.threads import WORTH_A_THREAD
+from backend.core.threads import apart_if_long
 from backend.engine import Provider, fetch_written, now
 from backend.models.metadata import SCALARS
 from backend.models.schemas import in_milliseconds, time_of
@@ -164,10 +164,7 @@ async def new_description(
     """Of a record that was not read."""
     moment = now()
     said = {"description": stored(source, in_milliseconds(moment))}
-    if len(description) <= WORTH_A_THREAD:
-        entry = index_entry([description])
-    else:
-        entry = await asyncio.to_thread(index_entry, [description])
+    entry = await apart_if_long(len(description), lambda: index_entry([description]))
     return NewDescription(
         video_id,
         version,

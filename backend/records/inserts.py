@@ -23,37 +23,20 @@ from backend.records.versions import written
 
 Rows = list[tuple[Table, Sequence[Row]]]
 
+_COLUMN_OF = {
+    **{name: column for name, column in records.JSON_FORM.keys.items()
+       if column not in records.RELATIONS},
+    "searchTerms": "search_terms",
+    "written": "written",
+}  # fmt: skip
+"""By its name in schema.prisma, of all but the owner's."""
 _VIDEO_ANALYSIS = Table(
     "video_analysis",
     {
         "owner": "string",
-        "id": "string",
-        "video_id": "string",
-        "description": "string",
-        "created_at": "datetime",
-        "updated_at": "datetime",
-        "has_relations": "boolean",
-        "search_terms": "string",
-        "size": "int",
-        "sources": "string",
-        "written": "string",
-        "version": "int",
-        "title": "string",
-        "recorded_date": "string",
-        "age": "int",
-        "location": "string",
-        "country": "string",
-        "mood": "string",
-        "event_type": "string",
-        "duration": "float",
-        "extra": "string",
+        **{column: records.ROW_TYPES.get(column, "string") for column in _COLUMN_OF.values()},
     },
 )
-_NAMES = (
-    "id", "videoId", "description", "createdAt", "updatedAt", "hasRelations", "searchTerms", "size",
-    "sources", "written", "version", *records.COLUMNS.values(), "extra",
-)  # fmt: skip
-"""Those columns in schema.prisma, after the owner."""
 
 _RELATED: dict[str, tuple[Table, Callable[[Any], list[dict[str, Any]]]]] = {
     "tags": (
@@ -165,4 +148,4 @@ def _values(new: NewRecord, texts: _Texts) -> Row:
         note=texts.written(new.version),
     )
     row["version"] = new.version
-    return list(map(row.get, _NAMES))
+    return list(map(row.get, _COLUMN_OF))

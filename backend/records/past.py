@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from prisma.errors import UniqueViolationError
 
-from backend.core.caller import actor
-from backend.core.logs import request_id
 from backend.core.owners import OWNER, owned
-from backend.engine import Provider, now
+from backend.engine import Provider
 from backend.models.schemas import VideoAnalysisCreate, time_of
 from backend.records.errors import IdTaken
 from backend.records.filter_sql import Conditions
 from backend.records.images import record_of_image
+from backend.records.log_rows import log, log_row
 from backend.records.record import RecordJson
 from backend.records.rows import insert_record, new_record
 from backend.records.sources import Sources
@@ -104,7 +103,9 @@ async def take_over(transaction: Prisma, provider: Provider, past: Past) -> None
     await transaction.execute_raw("SAVEPOINT past")
     try:
         for start in range(0, len(earlier), _WRITTEN_AT_ONCE):
-            await _log(transaction, provider, past, earlier[start : start + _WRITTEN_AT_ONCE])
+            await _log_earlier(
+                transaction, provider, past, earlier[start : start + _WRITTEN_AT_ONCE]
+            )
         await insert_record(transaction, create)  # and a trigger logs the last change
     except UniqueViolationError as error:
         await transaction.execute_raw("ROLLBACK TO SAVEPOINT past")
@@ -114,7 +115,8 @@ async def take_over(transaction: Prisma, provider: Provider, past: Past) -> None
     await transaction.execute_raw("RELEASE SAVEPOINT past")
     if last is not None:
         await _complete(transaction, provider, past, last)
-    await _say(transaction, provider, past)
+    row = log_row(TAKEN_OVER, past.analysis.video_id, "import")
+    await log(transaction, provider, [row])
 
 
 async def _first_changes(
@@ -173,7 +175,7 @@ def _exported(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _log(
+async def _log_earlier(
     transaction: Prisma, provider: Provider, past: Past, changes: Sequence[PastChange]
 ) -> None:
     query = Conditions(provider)
@@ -200,16 +202,6 @@ async def _complete(transaction: Prisma, provider: Provider, past: Past, last: P
     ]
     await transaction.execute_raw(
         f"UPDATE change_log SET at = {at}, image = {image}{query.where()}", *query.args
-    )
-
-
-async def _say(transaction: Prisma, provider: Provider, past: Past) -> None:
-    query = Conditions(provider)
-    values = (TAKEN_OVER, past.analysis.video_id, now(), "import", actor.get(), request_id.get())
-    await transaction.execute_raw(
-        "INSERT INTO change_log (owner, kind, name, at, action, actor, request_id)"
-        f" VALUES ({OWNER}, {', '.join(map(query.bind, values))})",
-        *query.args,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from backend.engine import JsonForm
+from backend.engine import ColumnType, JsonForm
 from backend.models.metadata import SCALARS, Segment
 from backend.models.schemas import VideoAnalysis, VideoAnalysisCreate, in_milliseconds
 from backend.records.filters import FACET_OF
@@ -49,7 +49,8 @@ JSON_FORM = JsonForm(
 ROW_FORM = JsonForm(
     {name: name for name in JSON_FORM.keys.values()}, objects=("extra", "sources"), lists=RELATIONS
 )
-ROW_TYPES = {name: "string" for name in ROW_FORM.keys if name not in RELATIONS} | {
+ROW_TYPES: dict[str, ColumnType] = {
+    **{name: "string" for name in ROW_FORM.keys if name not in RELATIONS},
     "created_at": "datetime",
     "updated_at": "datetime",
     "version": "int",

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
-from backend.core.caller import actor, owner
-from backend.core.logs import request_id
+from backend.core.caller import owner
 from backend.core.owners import OWNER, owned
 from backend.engine import Provider, now
 from backend.records.errors import NameExists, NameNotFound
 from backend.records.filter_sql import Conditions
+from backend.records.log_rows import log, log_row
 from backend.records.versions import written_in_sql
 
 if TYPE_CHECKING:
@@ -113,18 +113,11 @@ async def _log(
     videos had it."""
     kind = replacement.kind
     action = "delete" if replacement.new is None else "rename" if replacement.is_new else "merge"
+    rows = []
     for name, number in sorted(videos.items()):
-        query = Conditions(provider)
         image = orjson.dumps({"to": replacement.new, "videos": number}).decode()
-        said = (now(), actor.get(), action, request_id.get(), kind.noun, name, image)
-        values = [query.bind(value) for value in said]
-        if provider == "postgresql":
-            values[0] += "::timestamp"
-        await transaction.execute_raw(
-            "INSERT INTO change_log (owner, at, actor, action, request_id, kind, name, image)"
-            f" VALUES ({OWNER}, {', '.join(values)})",
-            *query.args,
-        )
+        rows.append(log_row(kind.noun, name, action, image=image))
+    await log(transaction, provider, rows)
 
 
 async def last_renamed_to(

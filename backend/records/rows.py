@@ -1,12 +1,12 @@
 """Rows of records: what one record is made of, and the statements that write it.
 
 Whoever changes a record must have read it first: its entry of the search index is made of all of
-its words, and a change applies only to the version that was read.
+its words, and a change applies only to the version that was read. (A description of which nothing
+else is said needs no reading: descriptions.py.)
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import FieldError, InvalidRequest
 from backend.core.owners import OWNER
-from backend.core.threads import WORTH_A_THREAD
+from backend.core.threads import apart_if_long
 from backend.engine import Provider, now
 from backend.models.metadata import MOST_EXTRA
 from backend.models.schemas import (
@@ -180,9 +180,7 @@ def stored_by(create: Create) -> VideoAnalysis:
 
 async def _index_entry_of(record: records.Described) -> str:
     length = len(record.description) + sum(len(part.text) for part in record.segments)
-    if length <= WORTH_A_THREAD:
-        return records.index_entry_of(record)
-    return await asyncio.to_thread(records.index_entry_of, record)
+    return await apart_if_long(length, lambda: records.index_entry_of(record))
 
 
 def new_row(

@@ -3,7 +3,8 @@
 The rows themselves are made in rows.py. The index's entry is kept in the row's `searchTerms`, from
 where the index takes it in later (see search/indexer.py). It is made of all of a record's words, so
 whoever changes a record must have read it first: a change applies only to the version that was
-read, and is made anew where another came between. The database's own triggers write the change log
+read, and is made anew where another came between. (A description of which nothing else is said
+needs no reading: descriptions.py.) The database's own triggers write the change log
 (see the migration `change_log`), of which the row's `written` tells whose change it is.
 """
 

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import orjson
 from pydantic import BaseModel
@@ -39,6 +39,15 @@ SEARCHED = ("visual", "audio")
 MODEL = "pegasus1.5"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+class Asked(TypedDict, total=False):
+    """How an analysis is to be made. Without: 0.2, MODEL, and what Twelve Labs thinks best."""
+
+    schema: dict[str, Any] | None
+    temperature: float
+    max_tokens: int | None
+    model: str
 
 
 class TwelveLabs:
@@ -111,36 +120,20 @@ class TwelveLabs:
 
     # Analyses
 
-    async def analyze(
-        self,
-        asset: IndexedAsset,
-        prompt: str,
-        *,
-        schema: dict[str, Any] | None = None,
-        temperature: float = 0.2,
-        max_tokens: int | None = None,
-        model: str = MODEL,
-    ) -> Analysis:
+    async def analyze(self, asset: IndexedAsset, prompt: str, **asked: Unpack[Asked]) -> Analysis:
         """Raises Incomplete where it was cut, and where it may have been made and was not read,
         Unavailable: each attempt costs."""
-        body = self._analysis(asset, prompt, schema, temperature, max_tokens, model)
-        request = self._analyzing("/analyze", body | {"stream": False})
+        body = self._analysis(asset, prompt, asked)
+        request = self._analyzing(body | {"stream": False})
         return (await self._requests.ask(request, Analysis)).whole()
 
     async def analyze_streamed(
-        self,
-        asset: IndexedAsset,
-        prompt: str,
-        *,
-        schema: dict[str, Any] | None = None,
-        temperature: float = 0.2,
-        max_tokens: int | None = None,
-        model: str = MODEL,
+        self, asset: IndexedAsset, prompt: str, **asked: Unpack[Asked]
     ) -> Analysis:
         """The same, sent as it is written, so that no proxy on the way takes a long one for dead.
         Raises Incomplete also where its end did not come."""
-        body = self._analysis(asset, prompt, schema, temperature, max_tokens, model)
-        request = self._analyzing("/analyze", body | {"stream": True})
+        body = self._analysis(asset, prompt, asked)
+        request = self._analyzing(body | {"stream": True})
         return await self._requests.attempts(request, lambda left: self._streamed(request, left))
 
     async def _streamed(self, request: Request, left: float) -> Analysis:
@@ -159,16 +152,13 @@ class TwelveLabs:
         asset: IndexedAsset,
         prompt: str,
         *,
-        schema: dict[str, Any] | None = None,
-        temperature: float = 0.2,
-        max_tokens: int | None = None,
-        model: str = MODEL,
         custom_id: str | None = None,
         idempotency_key: str | None = None,
+        **asked: Unpack[Asked],
     ) -> AnalysisTask:
         """For a video of more than an hour. `custom_id`: 1 to 64 of `A-Za-z0-9_-`. With one
         `idempotency_key` there is one task, however often it is asked for."""
-        body = self._analysis(asset, prompt, schema, temperature, max_tokens, model)
+        body = self._analysis(asset, prompt, asked)
         if custom_id is not None:
             body["custom_id"] = custom_id
         request = Request(
@@ -185,10 +175,10 @@ class TwelveLabs:
         request = Request("GET", f"/analyze/tasks/{_part(id_)}", "reads")
         return await self._requests.ask(request, AnalysisTask)
 
-    def _analyzing(self, path: str, body: dict[str, Any]) -> Request:
+    def _analyzing(self, body: dict[str, Any]) -> Request:
         return Request(
             "POST",
-            path,
+            "/analyze",
             "analyze",
             json=body,
             repeatable=False,
@@ -196,26 +186,18 @@ class TwelveLabs:
             seconds=self.rules.analysis_timeout,
         )
 
-    def _analysis(
-        self,
-        asset: IndexedAsset,
-        prompt: str,
-        schema: dict[str, Any] | None,
-        temperature: float,
-        max_tokens: int | None,
-        model: str,
-    ) -> dict[str, Any]:
-        body: dict[str, Any] = {"prompt": prompt, "temperature": temperature}
+    def _analysis(self, asset: IndexedAsset, prompt: str, asked: Asked) -> dict[str, Any]:
+        body: dict[str, Any] = {"prompt": prompt, "temperature": asked.get("temperature", 0.2)}
         if self.rules.generation == "2026-03":
             body["video_id"] = asset.id
         elif asset.asset_id is None:
             raise Rejected("asset_id_missing", "the video names no asset", answered=400)
         else:
-            body["model_name"] = model
+            body["model_name"] = asked.get("model", MODEL)
             body["video"] = {"type": "asset_id", "asset_id": asset.asset_id}
-        if max_tokens is not None:
+        if (max_tokens := asked.get("max_tokens")) is not None:
             body["max_tokens"] = max_tokens
-        if schema is not None:
+        if (schema := asked.get("schema")) is not None:
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 

@@ -12,7 +12,6 @@ again a few times, with more tokens where it was cut; or the video is refused, a
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
@@ -22,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from backend.core.database import translated_errors
 from backend.core.errors import ServiceError
-from backend.core.threads import WORTH_A_THREAD
+from backend.core.threads import apart_if_long
 from backend.models.schemas import VideoAnalysisCreate, VideoAnalysisPatch
 from backend.records import DatabaseService, Given, HumanValue, Outcome
 from backend.twelvelabs.answers import BadAnswer, Prompt, fields_of
-from backend.twelvelabs.client import TwelveLabs
+from backend.twelvelabs.client import Asked, TwelveLabs
 from backend.twelvelabs.errors import Incomplete, NotFound, RateLimited, Rejected, Unavailable
 from backend.twelvelabs.held import work_next
 from backend.twelvelabs.jobs import Job, Jobs
@@ -181,7 +180,7 @@ class Describer:
             await self._without_task(job)
         return task.result.whole()
 
-    def _asked(self, job: Job) -> dict[str, Any]:
+    def _asked(self, job: Job) -> Asked:
         return {
             "schema": dict(self._prompt.schema),
             "temperature": self._prompt.temperature,
@@ -259,9 +258,8 @@ class Describer:
             await self._fail(job, str(outcome.error), tokens)
 
     async def _fields(self, analysis: Analysis) -> dict[str, Any]:
-        if len(analysis.data) <= WORTH_A_THREAD:
-            return fields_of(analysis.data, longest=self._longest)
-        return await asyncio.to_thread(fields_of, analysis.data, longest=self._longest)
+        said = analysis.data
+        return await apart_if_long(len(said), lambda: fields_of(said, longest=self._longest))
 
     # What goes wrong
 
