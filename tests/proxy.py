@@ -42,6 +42,11 @@ class Proxy:
         for passed in self._passed:
             passed.silent = True
 
+    @property
+    def accepted(self) -> int:
+        """How many connections there have been."""
+        return len(self._passed)
+
     def recover(self) -> None:
         self._silent = False
 
