@@ -17,6 +17,7 @@ import random
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -148,11 +149,19 @@ def _given(contestant: Contestant, line: Mapping[str, Any]) -> Mapping[str, Any]
 def _timed(port: int, method: str, path: str, body: bytes | None = None) -> tuple[float, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
     with contextlib.closing(connection):
+        connection.putrequest(method, path)
+        connection.putheader("Content-Type", "application/x-ndjson")
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
         started = perf_counter()
-        connection.request(method, path, body, {"Content-Type": "application/x-ndjson"})
+        connection.endheaders()
+        # At once: who answers while it reads may wait until its answer is read.
+        sending = Thread(target=connection.sock.sendall, args=(body or b"",), daemon=True)
+        sending.start()
         response = connection.getresponse()
         answer = response.read()
         seconds = perf_counter() - started
+        sending.join()
     if response.status != 200:
         raise WrongCountError(f"{method} {path}: {response.status} {answer[:500]!r}")
     return seconds, answer

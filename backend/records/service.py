@@ -178,6 +178,11 @@ class DatabaseService(Database):
         )
 
     @translated_errors
+    async def analyze_grown_tables(self, within: Prisma | None) -> None:
+        """So that the database goes on by indexes while very many records are written."""
+        await self._bulk.analyze_grown_tables(within)
+
+    @translated_errors
     async def delete_many(self, video_ids: Sequence[str]) -> list[str]:
         """All by one transaction. Those that there were."""
         return sorted(await self._bulk.delete(video_ids, self._outcomes.store_current))
