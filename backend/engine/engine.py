@@ -234,7 +234,7 @@ class Engine:
         await self._run(start, plan, transaction, raw=False)
 
     async def fetch_written(
-        self, sql: str, parameters: Sequence[Sequence[Any]]
+        self, sql: str, parameters: Sequence[Sequence[Any]], transaction: str | None
     ) -> Sequence[Sequence[Sequence[Any]]]:
         """The same of raw SQL that writes, for each of these parameters: all take effect, or none.
         Raises EngineError."""
@@ -247,7 +247,9 @@ class Engine:
             return found
 
         plan = Plan(program, reads_only=False, atomic=len(each) > 1)
-        found: Sequence[Sequence[Sequence[Any]]] = await self._run(program, plan, None, raw=True)
+        found: Sequence[Sequence[Sequence[Any]]] = await self._run(
+            program, plan, transaction, raw=True
+        )
         return found
 
     async def batch(self, calls: Sequence[Mapping[str, Any]], transaction: str | None) -> list[Any]:

@@ -44,11 +44,12 @@ from backend.records.quotas import Quotas
 from backend.records.reader import Reader
 from backend.records.rows import (
     Changes,
+    Update,
     changed_record,
     changes_of,
     make_names,
-    update_record,
 )
+from backend.records.updates import update_records
 from backend.records.versions import (
     ChangedMeanwhile,
     Expected,
@@ -72,6 +73,7 @@ _MAX_WAIT = timedelta(seconds=30)
 _TIMEOUT = timedelta(minutes=2)
 _LONGEST = timedelta(hours=2)
 """Of a transaction that holds all records of an import."""
+_NAMED = {"tags", "people"}
 _WORTH_A_TURN = 100
 """Records that are looked at before others have their turn: half a millisecond."""
 
@@ -285,6 +287,10 @@ class _Batch:
         self._reader = Reader(transaction, provider)
         self._creates: list[NewRecord] = []
         """To be inserted."""
+        self._updates: list[Update] = []
+        """To be written."""
+        self._pending: set[str] = set()
+        """The videos that these are of."""
 
     async def write(self, given: Sequence[Given]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -315,7 +321,7 @@ class _Batch:
                 outcomes.append(Outcome(await self._write_one(each, stored, known)))
             except ServiceError as error:
                 outcomes.append(Outcome("failed", error))
-        await self._insert()
+        await self._flush()
         return outcomes
 
     async def _write_one(
@@ -339,6 +345,7 @@ class _Batch:
             source = given.create.source or IMPORT
             new = NewRecord(given.create, source, cuid(), version, self._moment, given.entry)
             self._creates.append(new)
+            self._pending.add(id_)
             stored[id_] = new
             return "created"
         if self._mode == "create":
@@ -353,7 +360,7 @@ class _Batch:
         return "unchanged" if changed is read else "updated"
 
     async def _take_over(self, past: Past) -> None:
-        await self._insert()
+        await self._flush()
         await make_names(self._transaction, self._provider, [past.analysis])
         await take_over(self._transaction, self._provider, past)
 
@@ -362,21 +369,27 @@ class _Batch:
         changes, source = _changes(given, read)
         if all(getattr(read, field) == value for field, value in changes.items()):
             return None
+        if read.video_id in self._pending:
+            await self._flush()
         update = await changed_record(
             read, changes, source or IMPORT, override_human=self._override_human
         )
-        await self._insert()  # it may be one of them
-        await make_names(self._transaction, self._provider, [update.record])
-        if not await update_record(self._transaction, update):
-            raise ChangedMeanwhile
+        self._updates.append(update)
+        self._pending.add(read.video_id)
         return update.record
 
-    async def _insert(self) -> None:
+    async def _flush(self) -> None:
+        """Write what is to be inserted, and then what is to be changed."""
         creates, self._creates = self._creates, []
-        if not creates:
-            return
-        await make_names(self._transaction, self._provider, [new.analysis for new in creates])
-        await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
+        updates, self._updates = self._updates, []
+        self._pending.clear()
+        named: list[records.Described] = [new.analysis for new in creates]
+        named += [u.record for u in updates if not _NAMED.isdisjoint(u.relations)]
+        await make_names(self._transaction, self._provider, named)
+        if creates:
+            await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
+        if updates and not await update_records(self._transaction, self._provider, updates):
+            raise ChangedMeanwhile
 
 
 def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]:

@@ -6,7 +6,7 @@ have in SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,8 +22,9 @@ from backend.records.sources import sources_of_new
 from backend.records.versions import written
 
 Rows = list[tuple[Table, Sequence[Row]]]
+Values = dict[str, Any]
 
-_COLUMN_OF = {
+COLUMN_OF = {
     **{name: column for name, column in records.JSON_FORM.keys.items()
        if column not in records.RELATIONS},
     "searchTerms": "search_terms",
@@ -34,11 +35,11 @@ _VIDEO_ANALYSIS = Table(
     "video_analysis",
     {
         "owner": "string",
-        **{column: records.ROW_TYPES.get(column, "string") for column in _COLUMN_OF.values()},
+        **{column: records.ROW_TYPES.get(column, "string") for column in COLUMN_OF.values()},
     },
 )
 
-_RELATED: dict[str, tuple[Table, Callable[[Any], list[dict[str, Any]]]]] = {
+_RELATED: dict[str, tuple[Table, Callable[[str, datetime, records.Described], list[Values]]]] = {
     "tags": (
         Table(
             "video_tag",
@@ -50,7 +51,7 @@ _RELATED: dict[str, tuple[Table, Callable[[Any], list[dict[str, Any]]]]] = {
                 "created_at": "datetime",
             },
         ),
-        lambda new: records.tag_rows(new.id, new.moment, new.analysis.tags),
+        lambda id_, moment, record: records.tag_rows(id_, moment, record.tags),
     ),
     "people": (
         Table(
@@ -63,7 +64,7 @@ _RELATED: dict[str, tuple[Table, Callable[[Any], list[dict[str, Any]]]]] = {
                 "created_at": "datetime",
             },
         ),
-        lambda new: records.person_rows(new.id, new.moment, new.analysis.people),
+        lambda id_, moment, record: records.person_rows(id_, moment, record.people),
     ),
     "segments": (
         Table(
@@ -77,7 +78,7 @@ _RELATED: dict[str, tuple[Table, Callable[[Any], list[dict[str, Any]]]]] = {
                 "text": "string",
             },
         ),
-        lambda new: records.segment_rows(new.id, new.analysis.segments),
+        lambda id_, _, record: records.segment_rows(id_, record.segments),
     ),
 }
 """The columns are in the order of the rows' members, after the owner."""
@@ -111,10 +112,18 @@ def rows_of(creates: Sequence[NewRecord]) -> Rows:
     """For the owner who is acted for. Their tags and people have rows of their own already."""
     of, texts = owner.get(), _Texts()
     rows: Rows = [(_VIDEO_ANALYSIS, [(of, *_values(each, texts)) for each in creates])]
-    for table, rows_of_one in _RELATED.values():
-        related = [(of, *row.values()) for each in creates for row in rows_of_one(each)]
-        rows.append((table, related))
+    for name in records.RELATIONS:
+        rows.append(related(name, [(each.id, each.moment, each.analysis) for each in creates]))
     return rows
+
+
+def related(
+    name: str, given: Iterable[tuple[str, datetime, records.Described]]
+) -> tuple[Table, Sequence[Row]]:
+    """The rows of these relations: of records by their ids."""
+    of = owner.get()
+    table, rows_of_one = _RELATED[name]
+    return table, [(of, *row.values()) for each in given for row in rows_of_one(*each)]
 
 
 class _Texts:
@@ -148,4 +157,4 @@ def _values(new: NewRecord, texts: _Texts) -> Row:
         note=texts.written(new.version),
     )
     row["version"] = new.version
-    return list(map(row.get, _COLUMN_OF))
+    return list(map(row.get, COLUMN_OF))

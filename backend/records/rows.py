@@ -7,7 +7,7 @@ else is said needs no reading: descriptions.py.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Update:
     columns: Any
     where: Any
     changes: Changes
+    relations: Sequence[str]
+    """Those that differ."""
 
 
 def changes_of(patch: VideoAnalysisPatch, record: VideoAnalysis) -> Changes:
@@ -119,7 +121,11 @@ async def changed_record(
     changed = read.model_copy(update={**changes, "updated_at": moment, "version": read.version + 1})
     columns = await _columns(changed, changes)
     columns["written"] = written(changed.version, action)
-    return Update(changed, columns, {"id": read.id, "version": read.version}, changes)
+    where = {"id": read.id, "version": read.version}
+    relations = [
+        name for name in records.RELATIONS if getattr(changed, name) != getattr(read, name)
+    ]
+    return Update(changed, columns, where, changes, relations)
 
 
 async def insert_record(client: Prisma, create: Create) -> None:
@@ -134,12 +140,11 @@ async def update_record(transaction: Prisma, mutation: Update) -> bool:
     """With its relations. Whether the record was still as it was read."""
     if await transaction.videoanalysis.update_many(mutation.columns, mutation.where) != 1:
         return False
-    relations = [name for name in records.RELATIONS if name in mutation.changes]
-    if relations:
+    if mutation.relations:
         batch = transaction.batch_()
-        for name in relations:
+        for name in mutation.relations:
             ROWS[name][0](batch).delete_many({"analysisId": mutation.record.id})
-        _insert_relations(batch, mutation.record, relations)
+        _insert_relations(batch, mutation.record, mutation.relations)
         await batch.commit()
     return True
 

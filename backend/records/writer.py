@@ -335,7 +335,7 @@ class Writer:
     async def _update(self, mutation: Update) -> bool:
         columns, where, changes = mutation.columns, mutation.where, mutation.changes
         once = current.get()
-        if once is None and changes.keys().isdisjoint(records.RELATIONS):
+        if once is None and not mutation.relations:
             if changes.keys() == {"description", "sources"}:
                 done = await self._descriptions.write(read_description(mutation))
                 if done is not None:

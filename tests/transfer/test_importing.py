@@ -18,7 +18,8 @@ from backend.models.schemas import VideoAnalysisCreate
 from backend.records import Once
 from backend.services import Services, make_services
 from backend.transfer import Import, Options, Summary, Written, read_lines
-from tests.fixtures import Database
+from tests.fixtures import Database, PostgreSQL
+from tests.transfer.conftest import NewDatabase
 
 pytestmark = pytest.mark.anyio
 
@@ -482,3 +483,35 @@ async def test_a_description_that_is_json_becomes_text_and_fields(
         "extra": {"reel": 4},
     }
     assert database.indexed() == {"beach"}
+
+
+async def test_a_table_that_grows_in_one_transaction_is_not_read_through(
+    new_database: NewDatabase,
+) -> None:
+    """PostgreSQL made its plans when there was one record, and learns nothing of the transaction
+    by itself."""
+    database, number = new_database("postgresql"), 3_000
+    assert isinstance(database, PostgreSQL)
+    services = make_services(database.url)
+    await services.database.connect()
+    try:
+        await imported(services, [BEACH])
+        database.execute("ANALYZE")
+        lines = [{**BEACH, "video_id": f"v{n}"} for n in range(number)]
+        changed = [{**each, "description": "The sea."} for each in lines]
+        await imported(services, lines, on_error="stop")
+        await imported(services, changed, mode="upsert", on_error="stop")
+    finally:
+        await services.database.disconnect()
+    for table in ("change_log", "video_analysis", "segment"):
+        read = rows_read(database, table)
+        assert read < 100 * number, (table, read)
+        known = f"SELECT reltuples::bigint FROM pg_class WHERE relname = '{table}'"
+        assert int(database.server.psql(known, database=database.name)) > number / 3, table
+
+
+def rows_read(database: PostgreSQL, table: str) -> int:
+    """By all statements so far, in whatever way."""
+    by_index = f"SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = '{table}'"
+    read = f"SELECT seq_tup_read + ({by_index}) FROM pg_stat_user_tables WHERE relname = '{table}'"
+    return int(database.server.psql(read, database=database.name))

@@ -226,10 +226,10 @@ class AsyncEngine:
             self._package.throw(error)
 
     async def fetch_written(
-        self, sql: str, parameters: Sequence[Sequence[Any]]
+        self, sql: str, parameters: Sequence[Sequence[Any]], tx_id: str | None
     ) -> Sequence[Sequence[Sequence[Any]]]:
         try:
-            return await self._engine.fetch_written(sql, parameters)
+            return await self._engine.fetch_written(sql, parameters, tx_id)
         except EngineError as error:
             self._package.throw(error)
 

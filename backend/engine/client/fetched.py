@@ -23,7 +23,9 @@ async def fetch_written(
     client: Any, sql: str, parameters: Sequence[Sequence[Any]]
 ) -> Sequence[Sequence[Sequence[Any]]]:
     """The same of `sql` that writes, for each of these parameters: all take effect, or none."""
-    found: Sequence[Sequence[Sequence[Any]]] = await client._engine.fetch_written(sql, parameters)
+    found: Sequence[Sequence[Sequence[Any]]] = await client._engine.fetch_written(
+        sql, parameters, client._tx_id
+    )
     return found
 
 

@@ -65,6 +65,12 @@ async def test_rows_of_sql_that_writes(db: Any, package: Any, mark: Any) -> None
     with pytest.raises(package.errors.PrismaError):
         await fetch_written(db, add, [(70, "a@x"), (70, "b@x")])
     assert await db.user.count(where={"id": 70}) == 0, "all of them, or none"
+    with pytest.raises(LookupError):
+        async with db.tx() as transaction:
+            [[joined]] = await fetch_written(transaction, rename, [("Ann", 1)])
+            assert tuple(joined) == (1, "Ann")
+            raise LookupError
+    assert await db.user.count(where={"name": "Ann"}) == 0, "it joins the transaction"
 
 
 async def test_rows_as_records_of_json(db: Any, mark: Any) -> None:

@@ -1,0 +1,2 @@
+-- Nothing: SQLite plans without statistics, by its indexes. Both databases have the same last migration, by which a
+-- backup or a move tells whether their tables are the same.
