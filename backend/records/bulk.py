@@ -13,13 +13,14 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from prisma.errors import DataError, ForeignKeyViolationError, UniqueViolationError
 
@@ -62,6 +63,8 @@ from backend.records.versions import (
 if TYPE_CHECKING:
     from prisma import Prisma
 
+T = TypeVar("T")
+
 IMPORT = Source(kind="import")
 
 Mode = Literal["create", "upsert", "replace", "skip"]
@@ -74,8 +77,8 @@ _TIMEOUT = timedelta(minutes=2)
 _LONGEST = timedelta(hours=2)
 """Of a transaction that holds all records of an import."""
 _NAMED = {"tags", "people"}
-_WORTH_A_TURN = 100
-"""Records that are looked at before others have their turn: half a millisecond."""
+_WORTH_A_TURN = 20
+"""Records that are looked at before others have their turn: of large ones, a millisecond."""
 
 
 class Given(NamedTuple):
@@ -309,14 +312,13 @@ class _Batch:
         if stored and self._mode in ("upsert", "replace"):
             there = list(stored)
             found, read = await self._reader.by_video_ids(there)
-            stored |= {id_: records.record_of(answer) for id_, answer in found.items()}
+            async for id_ in _in_turns(found):
+                stored[id_] = records.record_of(found[id_])
             if read < len(there):
                 unread = set(there[read:])
                 given = list(takewhile(lambda each: each.video_id not in unread, given))
         outcomes: list[Outcome] = []
-        for each in given:
-            if len(outcomes) % _WORTH_A_TURN == 0:
-                await asyncio.sleep(0)
+        async for each in _in_turns(given):
             try:
                 outcomes.append(Outcome(await self._write_one(each, stored, known)))
             except ServiceError as error:
@@ -390,6 +392,13 @@ class _Batch:
             await insert(self._transaction, await asyncio.to_thread(rows_of, creates))
         if updates and not await update_records(self._transaction, self._provider, updates):
             raise ChangedMeanwhile
+
+
+async def _in_turns(items: Iterable[T]) -> AsyncIterator[T]:
+    for number, each in enumerate(items):
+        if number % _WORTH_A_TURN == 0:
+            await asyncio.sleep(0)
+        yield each
 
 
 def _changes(given: Given, read: VideoAnalysis) -> tuple[Changes, Source | None]:
