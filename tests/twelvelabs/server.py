@@ -297,7 +297,10 @@ class LoopbackServer:
         try:
             if self.is_down:
                 raise _Closed
+            begun = self.told
             await asyncio.sleep(self.delay)
+            if self.told is not begun:  # it was for the server as it was before it began anew
+                raise _Closed
             response = await self._respond(request, endpoint, answer, headers is None)
             response.headers.update(headers or self._headers(bucket))
             response.headers["X-Api-Version"] = "1.3"
