@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from subprocess import CompletedProcess
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from backend.cli import main
+
+if TYPE_CHECKING:
+    from tests.fixtures import Database
+
+ROOT = Path(__file__).parents[1]
 
 
 class Said(NamedTuple):
@@ -35,3 +45,25 @@ def command(
         return Said(code, *capfd.readouterr())
 
     return run
+
+
+def memory_mirror(database: Database, *words: str) -> CompletedProcess[str]:
+    """On this database; in a thread, as the test's own has an event loop already."""
+    out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    codes: list[int] = []
+
+    def run() -> None:
+        try:
+            codes.append(main(words))
+        except SystemExit as ended:  # argparse's
+            codes.append(int(ended.code or 0))
+
+    with pytest.MonkeyPatch.context() as patch, chdir(ROOT):
+        patch.setitem(os.environ, "DATABASE_URL", database.url)
+        with redirect_stdout(out), redirect_stderr(errors):
+            thread = Thread(target=run)
+            thread.start()
+            thread.join()
+    [code] = codes
+    said = [text.buffer.getvalue().decode() for text in (out, errors)]  # type: ignore[attr-defined]
+    return CompletedProcess(["memory-mirror", *words], code, *said)

@@ -9,9 +9,9 @@ import pytest
 
 from backend.access.keys import Key
 from tests.access.fixtures import shown
+from tests.commands import memory_mirror
 from tests.fixtures import Database, SQLite
 from tests.service.server import Server
-from tests.service.test_commands import memory_mirror
 
 LONGEST_TOLD = 8
 """So many characters of a secret may stand anywhere by chance, and no more."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -14,22 +13,12 @@ import pytest
 from backend.core.caller import acting_for
 from backend.models.schemas import VideoAnalysisCreate
 from backend.services import make_services
+from tests.commands import memory_mirror
 from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
-
-
-def memory_mirror(database: Database, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", *words],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database.url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 async def test_commands(client: httpx.AsyncClient, database: Database) -> None:
@@ -136,6 +125,7 @@ async def test_keys(client: httpx.AsyncClient, database: Database) -> None:
     turned = json.loads(keys("rotate", made["id"], "--grace", "1h", "--json").stdout)
     assert turned["id"] == made["id"]
     assert turned["key"] != made["key"]
+    await asyncio.sleep(1)  # until when the service knows of the first key
     for key in (made["key"], turned["key"]):
         me = await client.get("/api/stats", headers={"X-API-Key": key, "X-Owner": "b"})
         assert me.status_code == 200

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.commands import memory_mirror
 from tests.fixtures import Database
 from tests.service.server import Server
-from tests.service.test_commands import memory_mirror
 
 WITH_ALL = ("--name", "conformance", "--owner", "*", "--scopes", "admin")
 

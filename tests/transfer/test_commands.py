@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.commands import memory_mirror
 from tests.fixtures import Database, SQLite
-from tests.service.test_commands import memory_mirror
 
 pytestmark = pytest.mark.anyio
 
