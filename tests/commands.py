@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from asyncio import _get_running_loop
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -48,7 +49,7 @@ def command(
 
 
 def memory_mirror(database: Database, *words: str) -> CompletedProcess[str]:
-    """On this database; in a thread, as the test's own has an event loop already."""
+    """On this database; in a thread where the test's own has an event loop already."""
     out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     codes: list[int] = []
 
@@ -61,9 +62,12 @@ def memory_mirror(database: Database, *words: str) -> CompletedProcess[str]:
     with pytest.MonkeyPatch.context() as patch, chdir(ROOT):
         patch.setitem(os.environ, "DATABASE_URL", database.url)
         with redirect_stdout(out), redirect_stderr(errors):
-            thread = Thread(target=run)
-            thread.start()
-            thread.join()
+            if _get_running_loop() is None:
+                run()
+            else:
+                thread = Thread(target=run)
+                thread.start()
+                thread.join()
     [code] = codes
     said = [text.buffer.getvalue().decode() for text in (out, errors)]  # type: ignore[attr-defined]
     return CompletedProcess(["memory-mirror", *words], code, *said)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,8 +16,6 @@ from tests.commands import memory_mirror
 from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
-
-ROOT = Path(__file__).parents[2]
 
 
 async def test_commands(client: httpx.AsyncClient, database: Database) -> None:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.commands import ROOT, memory_mirror
 from tests.fixtures import Database
-from tests.service.test_commands import ROOT, memory_mirror
 from tests.transfer.test_importing import BEACH, SNOW
 
 PEAK = """
