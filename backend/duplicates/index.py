@@ -23,6 +23,7 @@ from prisma.errors import DataError
 
 from backend.core.caller import owner
 from backend.core.database import is_outdated
+from backend.core.growth import analyze_grown_tables
 from backend.core.owners import OWNER, owned
 from backend.duplicates import sql
 from backend.duplicates.change import Change, TooMuch
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _MOST_RECORDS = 500
 """Of a portion. On SQLite writers wait while it is stored, some 50 ms."""
+_WORTH_ANALYZING = 100
 _FEWER_RECORDS = 5
 """Where so many would take apart too many texts at once."""
 _MOST_CHARACTERS = 2_000_000
@@ -125,6 +127,8 @@ class Index:
                     raise
         if not await self._store(state, portion, change):
             return None
+        if len(portion.video_ids) >= _WORTH_ANALYZING:
+            await analyze_grown_tables(self._client, self._provider)
         # Where it has only been told that all records are read, the log is still to be followed.
         return len(portion.video_ids) or int(state.scanned is not None)
 

@@ -48,18 +48,22 @@ def rows_of(query: Conditions, rows: Iterable[Sequence[Any]], **columns: Kind) -
     return f"(SELECT {', '.join(items)} FROM json_array_elements({array}::json)) AS k"
 
 
-def changed(provider: Provider) -> str:
-    """The condition that the index, `r`, has another version of a record, `v`, or none."""
+def _is_changed(provider: Provider, owner: str, video_id: str) -> str:
+    """The condition that the index has another version of this record, `v`, or none. Looked up for
+    each: of a join PostgreSQL would read all that the index has, for each portion."""
     differ = "IS NOT" if provider == "sqlite" else "IS DISTINCT FROM"
-    return f"r.version {differ} v.version"
+    version = (
+        f"SELECT r.version FROM duplicate_record AS r WHERE {found_owned('r')}"
+        f" AND r.owner = {owner} AND r.video_id = {video_id}"
+    )
+    return f"({version}) {differ} v.version"
 
 
 def records_to_scan(query: Conditions, after: str) -> str:
     """FROM and WHERE: records, `v`, that the index has not, in the order of their video_id."""
     return (
-        f"FROM video_analysis AS v LEFT JOIN duplicate_record AS r ON {found_owned('r')}"
-        f" AND r.owner = v.owner AND r.video_id = v.video_id"
-        f" WHERE {owned('v')} AND v.video_id > {query.bind(after)} AND {changed(query.provider)}"
+        f"FROM video_analysis AS v WHERE {owned('v')} AND v.video_id > {query.bind(after)}"
+        f" AND {_is_changed(query.provider, 'v.owner', 'v.video_id')}"
     )
 
 
@@ -70,11 +74,10 @@ def changes_to_follow(query: Conditions, xid: int, number: int) -> str:
     name = "c.name" if query.provider == "sqlite" else 'c.name COLLATE "default"'
     after = after_row(query, xid, number)
     return (
-        f"FROM change_log AS c LEFT JOIN duplicate_record AS r ON {found_owned('r')}"
-        f" AND r.owner = c.owner AND r.video_id = {name}"
-        f" LEFT JOIN video_analysis AS v ON {found_owned('v')}"
+        f"FROM change_log AS c LEFT JOIN video_analysis AS v ON {found_owned('v')}"
         f" AND v.owner = c.owner AND v.video_id = {name}"
-        f" WHERE {owned('c')} AND {after} AND c.kind = 'video' AND {changed(query.provider)}"
+        f" WHERE {owned('c')} AND {after} AND c.kind = 'video'"
+        f" AND {_is_changed(query.provider, 'c.owner', name)}"
     )
 
 

@@ -174,12 +174,6 @@ class BulkWriter:
             return
         self._on_write()
 
-    async def analyze_grown_tables(self, within: Prisma | None) -> None:
-        """Between the portions of many records: see the migration `large_transactions`."""
-        if self._provider == "postgresql":
-            client = self._client if within is None else within
-            await client.execute_raw("SELECT analyze_grown_tables()")
-
     async def delete(self, video_ids: Sequence[str], committing: Deleting) -> set[str]:
         """Those of them that there were."""
         found: set[str] = set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.core.database import Database, translated_errors
 from backend.core.errors import FieldError, InvalidRequest
+from backend.core.growth import analyze_grown_tables
 from backend.models.names import NameCount, NamePage
 from backend.models.schemas import (
     VideoAnalysis,
@@ -178,9 +179,9 @@ class DatabaseService(Database):
         )
 
     @translated_errors
-    async def analyze_grown_tables(self, within: Prisma | None) -> None:
-        """So that the database goes on by indexes while very many records are written."""
-        await self._bulk.analyze_grown_tables(within)
+    async def note_growth(self, within: Prisma | None) -> None:
+        """Between the portions of very many records."""
+        await analyze_grown_tables(within or self.client, self.provider)
 
     @translated_errors
     async def delete_many(self, video_ids: Sequence[str]) -> list[str]:

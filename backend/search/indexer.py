@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from backend.core.caller import ALL_OWNERS, acting_for, owner
+from backend.core.growth import analyze_grown_tables
 from backend.records import Reader
 from backend.search.changes import apply_some
 from backend.search.entries import make_marked_entries
@@ -153,7 +154,7 @@ class Indexer:
         self._running, self._next = self._next, None
         await make_marked_entries(self._reader, self._sql)
         while await apply_some(self._client, self._sql):
-            pass
+            await analyze_grown_tables(self._client, self._reader.provider)
         self._merge_soon()
 
     def _merge_soon(self) -> None:

@@ -352,7 +352,7 @@ class Import:
             progress=None if progress is None else note,
             within=within,
         )
-        await self._database.analyze_grown_tables(within)
+        await self._database.note_growth(within)
         return list(batch.written(outcomes))
 
     def _tell(self, written: Sequence[Written], told: IO[bytes]) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from prisma.errors import DataError
 
+from backend.core.growth import analyze_grown_tables
 from backend.engine.datasource import sqlite_path, sqlite_settings
 from backend.engine.errors import EngineError
 from backend.transfer.archive import Row
@@ -214,6 +215,7 @@ async def into_postgresql(replacement: Replacement, url: str, schema: Path, *, f
                 await refuse_late(transaction, replacement.order)
             await go_on(transaction)
             await replacement.finish(filling)
+            await analyze_grown_tables(transaction, "postgresql")
             await replacement.check(transaction, chosen)
 
 
