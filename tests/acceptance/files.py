@@ -23,9 +23,9 @@ import psutil
 import pytest
 import zstandard
 
+from tests.commands import ROOT
 from tests.fixtures import Database, on_sqlite
 from tests.service.server import Server
-from tests.service.test_commands import ROOT
 from tests.transfer.test_import_command import PEAK
 
 pytestmark = [pytest.mark.timeout(3_600), on_sqlite]

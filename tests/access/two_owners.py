@@ -318,7 +318,8 @@ def _plain(value: Any) -> Any:
         return {
             name: _plain(each) if name not in _NOT_COMPARED else each is not None
             for name, each in value.items()
-            if name not in ("id",)
+            # When a key was last used is written a while later.
+            if name not in ("id", "last_used_at")
         }
     if isinstance(value, list):
         return [_plain(each) for each in value]

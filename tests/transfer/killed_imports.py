@@ -18,9 +18,9 @@ import httpx
 
 from backend.records import ALL
 from backend.services import make_services
+from tests.commands import ROOT
 from tests.fixtures import Database
 from tests.service.server import Server
-from tests.service.test_commands import ROOT
 from tests.transfer.test_round_trip import said
 
 WRONG_EVERY = 97

@@ -26,8 +26,8 @@ from backend.transfer import BackupError, back_up, copy_sqlite, restore
 from backend.transfer.archive import ArchiveReader, ArchiveWriter
 from backend.twelvelabs import NewJob
 from backend.twelvelabs.wire import IndexedAsset
+from tests.commands import ROOT
 from tests.fixtures import SCHEMA, Database
-from tests.service.test_commands import ROOT
 from tests.transfer.conftest import NewDatabase
 from tests.transfer.test_export import FULL
 

@@ -1,15 +1,19 @@
-"""The commands, run as they are by a person."""
+"""What the commands write, and say."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.commands import memory_mirror
-from tests.fixtures import Database, SQLite
+from tests.commands import ROOT, memory_mirror
+from tests.fixtures import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -62,8 +66,16 @@ async def test_backup_and_restore(
     done = memory_mirror(database, "restore", str(backup), "--into", target)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("rows restored\n")
-    done = memory_mirror(SQLite(tmp_path / "restored.db"), "export", "--format", "json")
-    assert json.loads(done.stdout) == [record]
+    exported = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "backend.cli", "export", "--format", "json"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": target},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(exported.stdout) == [record]
     assert names_in(tmp_path)[-1] == "restored.db"  # and nothing beside it
 
     done = memory_mirror(database, "restore", str(backup), "--into", target)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests.commands import ROOT
 from tests.fixtures import Database
-from tests.service.test_commands import ROOT
 from tests.transfer.killed_imports import WRONG_EVERY, Command, ImportFile, check_nothing_half
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Command
+from tests.commands import ROOT, Command
 from tests.fixtures import Database, SQLite, on_sqlite
-from tests.service.test_commands import ROOT
 
 pytestmark = on_sqlite
 
