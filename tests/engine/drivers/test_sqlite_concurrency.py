@@ -23,6 +23,7 @@ from backend.engine.drivers.sqlite import checkpoints, connection, readers
 from backend.engine.drivers.sqlite.checkpoints import _CHANGES
 from backend.engine.drivers.sqlite.declared_types import DeclaredTypes, TablesInMemory
 from backend.engine.drivers.sqlite.readers import Readers
+from backend.engine.drivers.sqlite.snapshot import SQLiteSnapshot
 from backend.engine.drivers.sqlite.statements import Execute, execute
 from tests.engine.sqlite_types import make_database, stored
 
@@ -334,6 +335,27 @@ async def test_fifty_opens_and_closes_leak_nothing(everything: Any, sqlite_file:
     threads, files = _held()  # fewer: threads of earlier tests may have ended meanwhile
     assert threads <= before[0]
     assert files <= before[1]
+    assert not list(sqlite_file.parent.glob("*-wal"))
+
+
+@pytest.mark.parametrize("is_left_open", [False, True])
+async def test_closing_waits_for_the_end_of_snapshots(
+    everything: Any, sqlite_file: Path, monkeypatch: pytest.MonkeyPatch, is_left_open: bool
+) -> None:
+    """Whoever closes last folds the log into the database."""
+    end = SQLiteSnapshot._end
+
+    def end_slowly(self: SQLiteSnapshot) -> None:
+        time.sleep(0.2)
+        end(self)
+
+    monkeypatch.setattr(SQLiteSnapshot, "_end", end_slowly)
+    async with in_process(everything.Prisma)(datasource={"url": f"file:{sqlite_file}"}) as db:
+        await db.everything.create({"text": "x"})
+        manager = db.tx(isolation_level="SNAPSHOT")
+        assert await (await manager.start()).everything.count() == 1
+        if not is_left_open:
+            await manager.rollback()
     assert not list(sqlite_file.parent.glob("*-wal"))
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
+from weakref import WeakSet
 
 from ...errors import DriverError
 from ..driver import (
@@ -86,6 +87,7 @@ class SQLiteDriver(Driver):
             settings.busy_timeout,
         )
         self._readers: Readers | None = None
+        self._snapshots: WeakSet[SQLiteSnapshot] = WeakSet()
         self._tables = TablesInMemory()
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that was opened."""
@@ -114,6 +116,8 @@ class SQLiteDriver(Driver):
         readers, self._readers = self._readers, None
         if readers is not None:
             await readers.close()
+        for snapshot in list(self._snapshots):
+            await snapshot.close()
         await self._checkpoints.close()
         # Last, so that its close finds nobody else and folds the log into the database.
         await self._writer.close()
@@ -149,6 +153,7 @@ class SQLiteDriver(Driver):
             snapshot = SQLiteSnapshot(
                 self._open_reading, self._execute_on, self._session_settings()
             )
+            self._snapshots.add(snapshot)
             await snapshot.begin()
             return snapshot
         if isolation_level not in (None, "Serializable"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ...errors import DriverError
@@ -36,6 +36,7 @@ class SQLiteSnapshot(Transaction):
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="sqlite-snapshot")
         self._worker: Worker | None = None
         self._has_ended = False
+        self._ending: Future[None] | None = None
 
     async def begin(self) -> None:
         """Raises DriverError."""
@@ -67,8 +68,18 @@ class SQLiteSnapshot(Transaction):
     async def rollback(self) -> None:
         if not self._has_ended:
             self._has_ended = True
-            self._executor.submit(self._end)
+            self._ending = self._executor.submit(self._end)
             self._executor.shutdown(wait=False)
+
+    async def close(self) -> None:
+        """Roll it back, if it has not ended; a read that runs is stopped. When this returns, its
+        connection is closed."""
+        worker = self._worker
+        if worker is not None:
+            worker.is_closing = True
+        await self.rollback()
+        if self._ending is not None:
+            await asyncio.wrap_future(self._ending)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
