@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 from asyncio import _get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -39,13 +38,17 @@ def command(
 
     def run(*words: str) -> Said:
         capfd.readouterr()
-        try:
-            code = main(words)
-        except SystemExit as ended:  # argparse's
-            code = int(ended.code or 0)
-        return Said(code, *capfd.readouterr())
+        return Said(_code_of(words), *capfd.readouterr())
 
     return run
+
+
+def _code_of(words: Sequence[str]) -> int:
+    """With which it ends."""
+    try:
+        return main(words)
+    except SystemExit as ended:  # argparse's
+        return int(ended.code or 0)
 
 
 def memory_mirror(database: Database, *words: str) -> CompletedProcess[str]:
@@ -54,13 +57,10 @@ def memory_mirror(database: Database, *words: str) -> CompletedProcess[str]:
     codes: list[int] = []
 
     def run() -> None:
-        try:
-            codes.append(main(words))
-        except SystemExit as ended:  # argparse's
-            codes.append(int(ended.code or 0))
+        codes.append(_code_of(words))
 
     with pytest.MonkeyPatch.context() as patch, chdir(ROOT):
-        patch.setitem(os.environ, "DATABASE_URL", database.url)
+        patch.setenv("DATABASE_URL", database.url)
         with redirect_stdout(out), redirect_stderr(errors):
             if _get_running_loop() is None:
                 run()

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
 _MOST_RECORDS = 500
 """Of a portion. On SQLite writers wait while it is stored, some 50 ms."""
-_WORTH_ANALYZING = 100
 _FEWER_RECORDS = 5
 """Where so many would take apart too many texts at once."""
+_WORTH_ANALYZING = 100
+"""Records of a portion after which its tables may have grown much."""
 _MOST_CHARACTERS = 2_000_000
 """Of the texts of a portion: some 200 ms of work in a thread."""
 _MOST_COUNTED = 10_000

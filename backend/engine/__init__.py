@@ -5,7 +5,7 @@ JsonRecords           records as JSON has them, without a model made of each
 Scope                 what a client's calls are confined to, such as one tenant's rows
 fetch()               rows of raw SQL as the driver has them; fetch_written(): of SQL that writes
 fetch_records()       the same, as JSON has them
-insert()              many rows, by few statements
+insert()              many rows, by few statements; unnested(): the SQL of rows in arrays
 cuid(), now()         an id and a time as the engine makes them
 """
 
@@ -15,7 +15,7 @@ from .client.fetched import fetch, fetch_records, fetch_written
 from .client.in_process import in_process
 from .client.inserted import insert
 from .client.json_records import JsonRecords
-from .inserts import ColumnType, Row, Table
+from .inserts import ColumnType, Row, Table, unnested
 from .plan import JsonForm
 from .plan.generators import cuid, now
 from .provider import Provider
@@ -36,4 +36,5 @@ __all__ = [
     "in_process",
     "insert",
     "now",
+    "unnested",
 ]

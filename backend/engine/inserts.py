@@ -7,7 +7,7 @@ of them (SQLite).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
@@ -30,6 +30,12 @@ _ARRAYS: Mapping[ColumnType, str] = {
 
 Row = Sequence[Any]
 """A value for each column."""
+
+
+def unnested(types: Iterable[ColumnType]) -> str:
+    """PostgreSQL's rows of the arrays that are a statement's parameters, one for each column."""
+    arrays = [f"${n}::{_ARRAYS[each]}" for n, each in enumerate(types, start=1)]
+    return f"unnest({', '.join(arrays)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -55,8 +61,7 @@ class Table:
         if provider == "sqlite":
             row = f"({', '.join('?' * len(types))})"
             return Statement(f"{into} VALUES {', '.join([row] * rows)}", types * rows, False)
-        arrays = [f"${n}::{_ARRAYS[each]}" for n, each in enumerate(self._types, start=1)]
-        return Statement(f"{into} SELECT * FROM unnest({', '.join(arrays)})", types, False)
+        return Statement(f"{into} SELECT * FROM {unnested(self._types)}", types, False)
 
     @property
     def _types(self) -> Sequence[ColumnType]:

@@ -43,6 +43,7 @@ from backend.records.merging import merge
 from backend.records.past import Past, take_over
 from backend.records.quotas import Quotas
 from backend.records.reader import Reader
+from backend.records.renames import PEOPLE, TAGS
 from backend.records.rows import (
     Changes,
     Update,
@@ -76,7 +77,7 @@ _MAX_WAIT = timedelta(seconds=30)
 _TIMEOUT = timedelta(minutes=2)
 _LONGEST = timedelta(hours=2)
 """Of a transaction that holds all records of an import."""
-_NAMED = {"tags", "people"}
+_NAMED = {TAGS.field, PEOPLE.field}
 _WORTH_A_TURN = 20
 """Records that are looked at before others have their turn: of large ones, a millisecond."""
 

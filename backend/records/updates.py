@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.core.owners import found_owned, owned
-from backend.engine import Provider, fetch_written, insert
+from backend.engine import ColumnType, Provider, fetch_written, insert, unnested
 from backend.models.metadata import SCALARS
 from backend.records import record as records
 from backend.records.filter_sql import Conditions
@@ -23,15 +23,8 @@ if TYPE_CHECKING:
 
 _FIXED = ("id", "videoId", "createdAt")
 _COLUMNS = {name: column for name, column in COLUMN_OF.items() if name not in _FIXED}
-_TYPES: Mapping[str, str] = {
-    "updated_at": "timestamp",
-    "version": "bigint",
-    "age": "integer",
-    "duration": "double precision",
-    "has_relations": "boolean",
-    "size": "integer",
-}
-"""PostgreSQL's, of the columns that are no text."""
+_GIVEN = (*_COLUMNS.values(), "of", "was")
+"""The last two: which record is meant, by its id and its version."""
 
 
 async def update_records(
@@ -73,7 +66,7 @@ async def _replace(
 
 
 def _row(update: Update) -> list[Any]:
-    """In the order of _COLUMNS, and then what tells which record is meant."""
+    """In the order of _GIVEN."""
     said = update.record.__dict__
     values = {
         **records.plain_columns({name: said[name] for name in (*SCALARS, "extra")}),
@@ -83,29 +76,25 @@ def _row(update: Update) -> list[Any]:
     return [*(values[name] for name in _COLUMNS), update.record.id, update.where["version"]]
 
 
-def _statement(new: Mapping[str, str], source: str, id_: str, version: str) -> str:
+def _statement(new: Mapping[str, str], source: str = "") -> str:
+    """`source`: where what is new comes from, if not from parameters."""
     changes = ", ".join(f'"{column}" = {new[column]}' for column in _COLUMNS.values())
     return f"""
         UPDATE "video_analysis" AS v SET {changes}{source}
-        WHERE {found_owned("v")} AND v."id" = {id_} AND v."version" = {version} RETURNING v."id"
+        WHERE {found_owned("v")} AND v."id" = {new["of"]} AND v."version" = {new["was"]}
+        RETURNING "id"
     """
 
 
 def _sqlite() -> str:
-    new = {column: f"?{n}" for n, column in enumerate(_COLUMNS.values(), start=1)}
-    return _statement(new, "", f"?{len(new) + 1}", f"?{len(new) + 2}").replace(
-        'RETURNING v."id"', 'RETURNING "id"'
-    )
+    return _statement({name: f"?{n}" for n, name in enumerate(_GIVEN, start=1)})
 
 
 def _postgresql() -> str:
-    columns = [*_COLUMNS.values(), "id", "was"]
-    types = {"was": "bigint", **_TYPES}
-    arrays = [f"${n}::{types.get(name, 'text')}[]" for n, name in enumerate(columns, start=1)]
-    names = ", ".join(f'"{name}"' for name in columns)
-    source = f" FROM unnest({', '.join(arrays)}) AS new({names})"
-    new = {column: f'new."{column}"' for column in columns}
-    return _statement(new, source, new["id"], new["was"])
+    types: Mapping[str, ColumnType] = {**records.ROW_TYPES, "was": "int"}
+    rows = unnested(types.get(name, "string") for name in _GIVEN)
+    names = ", ".join(f'"{name}"' for name in _GIVEN)
+    return _statement({name: f'new."{name}"' for name in _GIVEN}, f" FROM {rows} AS new({names})")
 
 
 _SQL: dict[Provider, str] = {"sqlite": _sqlite(), "postgresql": _postgresql()}
